@@ -1,0 +1,49 @@
+# make run · make test · make lab · make notebooks · make bench · make links REPO=owner/name · make lock
+PYTHON ?= python3
+PROFILE ?= quick
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+LESSON_OPTION := $(if $(LESSON),--lesson $(LESSON))
+NOTEBOOKS := $(if $(LESSON),$(wildcard notebooks/$(LESSON)*.ipynb),notebooks)
+
+.PHONY: run test unit notebook-tests lab notebooks links bench lock
+
+run: $(INSTALLED)
+	$(BIN)/python tools/lessons.py run $(LESSON_OPTION) --profile $(PROFILE)
+
+test: unit notebook-tests
+
+unit: $(INSTALLED)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests
+
+notebook-tests: export COURSE_PROFILE = quick
+notebook-tests: $(INSTALLED)
+	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && COURSE_CACHE=$$cache $(BIN)/python -m pytest \
+	  --nbval-lax --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadscope $(NOTEBOOKS)
+
+lab: $(INSTALLED)
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(INSTALLED)
+	$(BIN)/python tools/lessons.py build $(LESSON_OPTION)
+
+links: $(INSTALLED)
+	$(BIN)/python tools/lessons.py link --repo "$(REPO)"
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/throughput.py
+
+# What the course is tested with: everything that the ranges in requirements.txt resolve to today.
+lock:
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv $$folder && \
+	$$folder/bin/pip install --quiet -r requirements.txt && \
+	{ echo "# Made by \`make lock\` with $$($$folder/bin/python --version); every install of the course uses it."; \
+	  $$folder/bin/pip freeze; } > constraints/tested.txt
+
+$(INSTALLED): requirements.txt constraints/tested.txt pyproject.toml
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints/tested.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@

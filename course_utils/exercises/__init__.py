@@ -1,0 +1,5 @@
+"""Exercises with feedback. A lesson imports its own: `from course_utils.exercises import lesson_07 as ex`."""
+
+from course_utils.exercises.exercise import Exercise
+
+__all__ = ["Exercise"]

@@ -1,0 +1,58 @@
+"""The `Exercise` type: a hint, a reference solution and checks that say what is wrong."""
+
+import inspect
+import textwrap
+
+
+class Exercise:
+    """One exercise of a lesson. The student writes a function or class; `check` says how it does.
+
+    Args:
+        reference: the model answer, a function or class; its name is the exercise's, its source the solution.
+        checks: functions of one argument, the student's answer. Each tests one property and returns
+            None if it holds, else a sentence that says what was expected and what came.
+        hint: a sentence or two that help without giving the answer away.
+    """
+
+    def __init__(self, reference, checks, hint):
+        self.reference, self.checks, self.hint_text = reference, checks, hint
+        self.name = reference.__name__
+
+    def check(self, answer):
+        """Prints one line on the answer: not attempted, raised, wrong or correct.
+
+        Returns:
+            The answer if it is correct, else the reference, so that the notebook can go on.
+        """
+        fault = self._first_fault(answer)
+        if fault is None:
+            print(f"✓ {self.name}: correct. The notebook goes on with your version.")
+            return answer
+        sign = "✗"
+        if _has_gap(answer):
+            sign, fault = "○", "not attempted yet. Replace the `...` and run the cell again"
+        print(f"{sign} {self.name}: {fault}. Help: ex.{self.name}.hint(). Going on with the reference.")
+        return self.reference
+
+    def _first_fault(self, answer):
+        try:
+            faults = (check(answer) for check in self.checks)
+            fault = next((fault for fault in faults if fault is not None), None)
+            return fault and f"not right yet. {fault}"
+        except Exception as error:  # whatever a student's code may raise
+            message = str(error).strip().split("\n")[0] or "no message"
+            return f"raised {type(error).__name__}: {message.rstrip('.')}"
+
+    def hint(self):
+        """Prints the hint."""
+        print(f"Hint: {self.hint_text}")
+
+    def solution(self):
+        """Prints the reference solution."""
+        print(textwrap.dedent(inspect.getsource(self.reference)).rstrip())
+
+
+def _has_gap(answer):
+    """Whether the answer still holds the `...` that a student is to replace, in its body or a method's."""
+    functions = [answer] if inspect.isfunction(answer) else [f for f in vars(answer).values() if inspect.isfunction(f)]
+    return any(Ellipsis in function.__code__.co_consts for function in functions)

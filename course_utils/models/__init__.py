@@ -1,0 +1,16 @@
+"""Autoencoders and their builders, one family a file."""
+
+from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
+from course_utils.models.classifier import build_classifier
+from course_utils.models.vae import VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
+
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "ConditionalVAE",
+    "build_classifier",
+    "build_conditional_vae",
+    "build_conv_autoencoder",
+    "build_dense_autoencoder",
+    "build_dense_vae",
+]

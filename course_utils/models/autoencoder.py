@@ -1,0 +1,160 @@
+"""Plain autoencoders: an encoder, a code, a decoder."""
+
+import math
+
+import keras
+from keras import layers
+
+from course_utils.layers import BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D
+
+UNPOOLINGS = ("transposed", "nearest", "bilinear", "bed_of_nails", "max")
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class Autoencoder(keras.Model):
+    """decoder(encoder(images)): trains with stock `compile` and `fit`, with the images as their own targets.
+
+    Args:
+        encoder: model from images `(batch, height, width, channels)` to codes `(batch, latent_dim)`.
+        decoder: model from codes to images of the same shape.
+
+    Reference:
+        Hinton & Salakhutdinov, Reducing the dimensionality of data with neural networks, 2006.
+    """
+
+    def __init__(self, encoder, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.decoder = encoder, decoder
+
+    def call(self, images):
+        return self.decoder(self.encoder(images))
+
+    def get_config(self):
+        parts = {"encoder": self.encoder, "decoder": self.decoder}
+        return {**super().get_config(), **{k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}}
+
+    @classmethod
+    def from_config(cls, config):
+        for part in ("encoder", "decoder"):
+            config[part] = keras.saving.deserialize_keras_object(config[part])
+        return cls(**config)
+
+
+def build_dense_autoencoder(
+    latent_dim, *, hidden=(), activation="relu", code_activation="linear", code_regularizer=None, image_shape=(28, 28, 1)
+):
+    """An autoencoder of dense layers; the decoder mirrors the encoder and ends in a sigmoid.
+
+    Args:
+        latent_dim: width of the code.
+        hidden: widths of the encoder's hidden layers, from the image to the code.
+        activation: of the hidden layers.
+        code_activation: of the code.
+        code_regularizer: activity regularizer of the code, such as `keras.regularizers.L1(1e-4)`.
+        image_shape: `(height, width, channels)`.
+
+    Returns:
+        An `Autoencoder`.
+
+    Raises:
+        ValueError: if a width is not a positive whole number or `image_shape` has not three of them.
+    """
+    check_widths(image_shape, latent_dim=latent_dim, hidden=hidden)
+    images = keras.Input(image_shape)
+    x = dense_stack(layers.Flatten()(images), hidden, activation)
+    code = layers.Dense(latent_dim, code_activation, activity_regularizer=code_regularizer, name="code")(x)
+    encoder = keras.Model(images, code, name="encoder")
+    return Autoencoder(encoder, build_dense_decoder(latent_dim, hidden[::-1], activation, image_shape))
+
+
+def build_dense_decoder(latent_dim, hidden, activation, image_shape):
+    """Decoder from codes `(batch, latent_dim)` through dense layers to images in [0, 1]."""
+    codes = keras.Input((latent_dim,))
+    x = dense_stack(codes, hidden, activation)
+    pixels = layers.Dense(math.prod(image_shape), "sigmoid")(x)
+    return keras.Model(codes, layers.Reshape(image_shape)(pixels), name="decoder")
+
+
+def dense_stack(x, hidden, activation):
+    """Applies one dense layer for each width in `hidden`."""
+    for width in hidden:
+        x = layers.Dense(width, activation)(x)
+    return x
+
+
+def build_conv_autoencoder(latent_dim, *, filters=(16, 32), unpooling="transposed", image_shape=(28, 28, 1)):
+    """A convolutional autoencoder: each level halves height and width on the way in, doubles them on the way out.
+
+    With `unpooling="transposed"` the encoder strides and the decoder uses transposed convolutions;
+    otherwise the encoder max-pools and the decoder upsamples as named, then convolves. With `"max"`
+    the encoder hands its pooling positions to the decoder along with the code.
+
+    Args:
+        latent_dim: width of the code.
+        filters: channels of each level, from the image to the code.
+        unpooling: one of `"transposed"`, `"nearest"`, `"bilinear"`, `"bed_of_nails"`, `"max"`.
+        image_shape: `(height, width, channels)`; height and width are divisible by 2 a level.
+
+    Returns:
+        An `Autoencoder`.
+
+    Raises:
+        ValueError: if a width is not a positive whole number, `unpooling` is unknown or an image side can't be halved.
+    """
+    check_widths(image_shape, latent_dim=latent_dim, filters=filters)
+    if unpooling not in UNPOOLINGS:
+        raise ValueError(f"`unpooling` must be one of {UNPOOLINGS}. Received: unpooling={unpooling!r}")
+    if any(side % 2 ** len(filters) for side in image_shape[:2]):
+        raise ValueError(
+            f"`image_shape` must have sides divisible by {2 ** len(filters)}, 2 for each of the {len(filters)} "
+            f"entries of `filters`. Received: image_shape={image_shape}"
+        )
+    x = images = keras.Input(image_shape)
+    positions = []
+    for channels in filters:
+        x = _halve(x, channels, unpooling, positions)
+    code = layers.Dense(latent_dim, name="code")(layers.Flatten()(x))
+    encoder = keras.Model(images, [code, *positions] if positions else code, name="encoder")
+
+    codes = keras.Input((latent_dim,))
+    remembered = [keras.Input(p.shape[1:]) for p in positions]
+    y = layers.Reshape(x.shape[1:])(layers.Dense(math.prod(x.shape[1:]), "relu")(codes))
+    for level in reversed(range(len(filters))):
+        channels = filters[max(level - 1, 0)]
+        y = _double(y, channels, unpooling, remembered[level] if remembered else None)
+    pixels = layers.Conv2D(image_shape[-1], 3, padding="same", activation="sigmoid")(y)
+    decoder = keras.Model([codes, *remembered] if remembered else codes, pixels, name="decoder")
+    return Autoencoder(encoder, decoder)
+
+
+def _halve(x, channels, unpooling, positions):
+    if unpooling == "transposed":
+        return layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
+    if unpooling != "max":
+        return layers.MaxPooling2D(2)(x)
+    x, where = MaxPoolingWithPositions2D(2)(x)
+    positions.append(where)
+    return x
+
+
+def _double(y, channels, unpooling, where):
+    if unpooling == "transposed":
+        return layers.Conv2DTranspose(channels, 3, strides=2, padding="same", activation="relu")(y)
+    if unpooling == "max":
+        y = MaxUnpooling2D(2)([y, where])
+    elif unpooling == "bed_of_nails":
+        y = BedOfNails2D(2)(y)
+    else:
+        y = layers.UpSampling2D(2, interpolation=unpooling)(y)
+    return layers.Conv2D(channels, 3, padding="same", activation="relu")(y)
+
+
+def check_widths(image_shape, **widths):
+    """Raises a ValueError that names the argument unless all widths are positive whole numbers."""
+    for name, value in {"image_shape": image_shape, **widths}.items():
+        several = isinstance(value, (tuple, list))
+        if not all(isinstance(width, int) and width > 0 for width in (value if several else (value,))):
+            raise ValueError(f"`{name}` must consist of positive whole numbers. Received: {name}={value!r}")
+    if not isinstance(image_shape, (tuple, list)) or len(image_shape) != 3:
+        raise ValueError(f"`image_shape` must be (height, width, channels). Received: image_shape={image_shape!r}")

@@ -1,0 +1,112 @@
+"""Variational autoencoders: the code is a distribution."""
+
+import keras
+from keras import layers, ops
+
+from course_utils.layers import KLDivergence, Sampling
+from course_utils.models.autoencoder import Autoencoder, build_dense_decoder, check_widths, dense_stack
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class VAE(Autoencoder):
+    """Variational autoencoder with a Gaussian code. With `losses.bernoulli_nll` its loss is the negative ELBO.
+
+    `fit` and `evaluate` report the loss and, as `kl`, its unweighted KL term, both in nats per image.
+
+    Args:
+        encoder: model from images to the pair `(mean, log_var)`, each `(batch, latent_dim)`.
+        decoder: model from codes `(batch, latent_dim)` to images.
+        beta: non-negative factor of the KL term.
+        seed: of the sampling noise; random by default.
+
+    Reference:
+        Kingma & Welling, Auto-Encoding Variational Bayes, 2014; for `beta`: Higgins et al., β-VAE, 2017.
+    """
+
+    def __init__(self, encoder, decoder, beta=1.0, seed=None, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.kl_divergence = KLDivergence(beta)
+        self.sampling = Sampling(seed)
+        self.kl_metric = keras.metrics.Mean(name="kl")
+
+    def call(self, images):
+        return self.decoder(self.sampling(self.kl_divergence(self.encoder(images))))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self.kl_metric.update_state(self.kl_divergence.kl, sample_weight=ops.shape(y_pred)[0])
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.kl_divergence.weight, "seed": self.sampling.seed}
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class ConditionalVAE(VAE):
+    """A VAE whose encoder and decoder are both told the label, so that the code need not hold it.
+
+    Args:
+        encoder: model from `[images, labels]` to the pair `(mean, log_var)`.
+        decoder: model from `[codes, labels]` to images. Labels are one-hot, `(batch, n_classes)`.
+        beta: non-negative factor of the KL term.
+        seed: of the sampling noise; random by default.
+
+    Reference:
+        Sohn, Lee & Yan, Learning structured output representation using deep conditional generative models, 2015.
+    """
+
+    def call(self, inputs):
+        images, labels = inputs
+        codes = self.sampling(self.kl_divergence(self.encoder([images, labels])))
+        return self.decoder([codes, labels])
+
+
+def build_dense_vae(latent_dim, *, hidden=(400, 400), activation="gelu", beta=1.0, seed=None, image_shape=(28, 28, 1)):
+    """A VAE of dense layers; the decoder mirrors the encoder and ends in a sigmoid.
+
+    Args:
+        latent_dim: width of the code.
+        hidden: widths of the encoder's hidden layers, from the image to the code.
+        activation: of the hidden layers.
+        beta: non-negative factor of the KL term.
+        seed: of the sampling noise; random by default.
+        image_shape: `(height, width, channels)`.
+
+    Returns:
+        A `VAE`.
+
+    Raises:
+        ValueError: if a width is not a positive whole number, `image_shape` has not three, or `beta` is negative.
+    """
+    check_widths(image_shape, latent_dim=latent_dim, hidden=hidden)
+    images = keras.Input(image_shape)
+    x = dense_stack(layers.Flatten()(images), hidden, activation)
+    encoder = keras.Model(images, _mean_and_log_var(x, latent_dim), name="encoder")
+    decoder = build_dense_decoder(latent_dim, hidden[::-1], activation, image_shape)
+    return VAE(encoder, decoder, beta, seed)
+
+
+def build_conditional_vae(latent_dim, n_classes, *, hidden=(400, 400), activation="gelu", seed=None, image_shape=(28, 28, 1)):
+    """A dense VAE that is told the class; see `build_dense_vae` for the other arguments.
+
+    Args:
+        latent_dim: width of the code.
+        n_classes: number of classes, the width of the one-hot labels.
+
+    Returns:
+        A `ConditionalVAE`; call it with `[images, labels]`.
+    """
+    check_widths(image_shape, latent_dim=latent_dim, n_classes=n_classes, hidden=hidden)
+    images, labels = keras.Input(image_shape), keras.Input((n_classes,))
+    x = layers.Concatenate()([layers.Flatten()(images), labels])
+    outputs = _mean_and_log_var(dense_stack(x, hidden, activation), latent_dim)
+    encoder = keras.Model([images, labels], outputs, name="encoder")
+
+    codes, labels = keras.Input((latent_dim,)), keras.Input((n_classes,))
+    joined = layers.Concatenate()([codes, labels])
+    decode = build_dense_decoder(latent_dim + n_classes, hidden[::-1], activation, image_shape)
+    decoder = keras.Model([codes, labels], decode(joined), name="decoder")
+    return ConditionalVAE(encoder, decoder, seed=seed)
+
+
+def _mean_and_log_var(x, latent_dim):
+    return [layers.Dense(latent_dim, name="mean")(x), layers.Dense(latent_dim, name="log_var")(x)]

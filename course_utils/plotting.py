@@ -1,0 +1,279 @@
+"""Every figure of the course. Functions take arrays, never models, and return the figure."""
+
+import base64
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+
+STYLE = Path(__file__).with_name("course.mplstyle")
+
+# One colour a digit, the same in every figure. Petroff, Accessible color sequences for data
+# visualization, 2021: told apart with each common form of colour blindness.
+DIGIT_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _new_figure(rows=1, columns=1, size=None, **kwargs):
+    """Yields `(figure, axes)` in the course's style, `axes` always a 2-D array.
+
+    The figure is closed at the end: Jupyter then shows it once, as the value of its cell.
+    """
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **kwargs)
+        yield figure, axes
+        plt.close(figure)
+
+
+def image_rows(rows, column_titles=None):
+    """Rows of images with a label each, such as originals above their reconstructions.
+
+    Args:
+        rows: dictionary from label to images `(n, height, width, channels)` in [0, 1], `n` the same in all rows.
+        column_titles: optional text above each column.
+    """
+    columns = len(next(iter(rows.values())))
+    with _new_figure(len(rows), columns, (1.4 + 0.85 * columns, 0.85 * len(rows) + 0.25)) as (figure, axes):
+        for axis_row, (label, images) in zip(axes, rows.items()):
+            for axis, image in zip(axis_row, images):
+                _show(axis, image)
+            axis_row[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+        for axis, title in zip(axes[0], column_titles or ()):
+            axis.set_title(title, fontsize=9, loc="center")
+    return figure
+
+
+def mosaic(images, columns, title="", xlabel="", ylabel=""):
+    """Images tiled without gaps, row by row: samples, or a map of the latent space.
+
+    Args:
+        images: `(n, height, width, 1)` in [0, 1], `n` a multiple of `columns`.
+        columns: images a row.
+        title, xlabel, ylabel: optional texts.
+    """
+    n, height, width, _ = images.shape
+    tiled = images.reshape(n // columns, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
+    side = min(7, 0.5 * columns + 1)
+    with _new_figure(size=(side, side * tiled.shape[0] / tiled.shape[1] + 0.4)) as (figure, axes):
+        _show(axes[0, 0], tiled[..., np.newaxis])
+        axes[0, 0].set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def _show(axis, image):
+    axis.imshow(image, vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+
+
+def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=None, title=""):
+    """Lines in one pair of axes, such as the test loss of several models by epoch.
+
+    Args:
+        series: dictionary from label to values `(n,)`.
+        xlabel, ylabel: what the axes show, with units.
+        x: positions `(n,)`, shared by all lines; 1, 2, 3, … by default.
+        log_x, log_y: whether an axis is logarithmic.
+        levels: optional dictionary from label to the height of a dashed level.
+        title: optional text above.
+    """
+    with _new_figure(size=(6.4, 3.4)) as (figure, axes):
+        axis = axes[0, 0]
+        for label, values in series.items():
+            positions = np.arange(1, len(values) + 1) if x is None else x
+            axis.plot(positions, values, marker="o" if len(values) <= 12 else None, markersize=4, label=label)
+        for shade, (label, level) in zip(("0.2", "0.5", "0.7"), (levels or {}).items()):
+            axis.axhline(level, color=shade, linestyle="--", linewidth=1.2, label=label)
+        axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        if log_x:
+            axis.set_xscale("log")
+        if log_y:
+            axis.set_yscale("log")
+        axis.legend()
+    return figure
+
+
+def bars(values, ylabel, *, groups=None, title="", digits=3):
+    """Bars with their numbers on top: one a label, or one a label in each of several groups.
+
+    Args:
+        values: dictionary from label to a number, or to a sequence of one number a group.
+        ylabel: what the bars measure, with its unit.
+        groups: names of the groups.
+        title: optional text above.
+        digits: significant digits of the numbers on top.
+    """
+    table = np.array([np.atleast_1d(value) for value in values.values()], dtype=float)  # (labels, groups)
+    single = groups is None
+    names = list(values) if single else list(groups)
+    with _new_figure(size=(max(4.5, 0.62 * table.size + 1.6), 3.4)) as (figure, axes):
+        axis = axes[0, 0]
+        if single:
+            _bar(axis, np.arange(len(names)), table[:, 0], 0.6, None, digits)
+        else:
+            width = 0.84 / len(table)
+            for i, (label, row) in enumerate(zip(values, table)):
+                _bar(axis, np.arange(len(names)) + (i - (len(table) - 1) / 2) * width, row, width * 0.94, label, digits)
+            axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        axis.set_xticks(range(len(names)), names)
+        axis.set(ylabel=ylabel, title=title)
+        axis.margins(y=0.12)
+        axis.grid(axis="x", visible=False)
+    return figure
+
+
+def _bar(axis, positions, heights, width, label, digits):
+    drawn = axis.bar(positions, heights, width, label=label)
+    axis.bar_label(drawn, [f"{height:.{digits}g}" for height in heights], fontsize=8, padding=2)
+
+
+def latent_maps(maps, labels, *, unit="", limits=None):
+    """Scatter plots of 2-D codes side by side, one colour a digit, its name at the median of its points.
+
+    Args:
+        maps: dictionary from title to codes `(n, 2)`.
+        labels: digits `(n,)`.
+        unit: name of the axes, such as `"z"`: they are then labelled z₁ and z₂.
+        limits: optional `(low, high)` for all axes.
+    """
+    with _new_figure(1, len(maps), (4.3 * len(maps), 4.2)) as (figure, axes):
+        for axis, (title, codes) in zip(axes[0], maps.items()):
+            _scatter_digits(axis, codes, labels)
+            axis.set(title=title, xlim=limits, ylim=limits)
+            if unit:
+                axis.set(xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
+            else:
+                axis.set(xticks=[], yticks=[])
+    return figure
+
+
+def _scatter_digits(axis, codes, labels):
+    import matplotlib.patheffects as effects
+
+    for digit in np.unique(labels):
+        chosen = codes[labels == digit]
+        axis.scatter(*chosen.T, s=4, alpha=0.5, linewidths=0, color=DIGIT_COLOURS[digit], rasterized=True)
+    for digit in np.unique(labels):
+        text = axis.text(*np.median(codes[labels == digit], axis=0), digit, weight="bold", size=12, ha="center", va="center")
+        text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
+
+
+def images_on_map(codes, images, labels, title="", *, spacing=0.035):
+    """Draws the images themselves at their places on a map, leaving out those that would overlap.
+
+    Args:
+        codes: places `(n, 2)`.
+        images: `(n, height, width, 1)` in [0, 1].
+        labels: digits `(n,)`; they colour the images.
+        title: optional text above.
+        spacing: least distance between two images, as a share of the map's width.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    places = (codes - codes.min(axis=0)) / np.ptp(codes, axis=0)
+    shown = np.empty((0, 2))
+    with _new_figure(size=(7.5, 7.5)) as (figure, axes):
+        axis = axes[0, 0]
+        for place, image, label in zip(places, images, labels):
+            if len(shown) and np.min(np.abs(shown - place).max(axis=1)) < spacing:
+                continue
+            shown = np.vstack([shown, place])
+            ink = np.broadcast_to(to_rgb(DIGIT_COLOURS[label]), (*image.shape[:2], 3))
+            picture = OffsetImage(np.concatenate([ink, image], axis=-1), zoom=0.55)
+            axis.add_artist(AnnotationBbox(picture, place, frameon=False))
+        axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=[], yticks=[], title=title)
+        axis.grid(False)
+    return figure
+
+
+def histograms(series, xlabel, *, bins=50, limits=None):
+    """Histograms side by side on one scale.
+
+    Args:
+        series: dictionary from title to values, of any shape.
+        xlabel: what the values are, with their unit.
+        bins: number of bins.
+        limits: optional `(low, high)` of the values shown.
+    """
+    with _new_figure(1, len(series), (3.4 * len(series), 2.8), sharex=True) as (figure, axes):
+        for axis, (title, values) in zip(axes[0], series.items()):
+            axis.hist(np.ravel(values), bins=bins, range=limits)
+            axis.set(title=title, xlabel=xlabel, ylabel="count")
+    return figure
+
+
+def number_grids(arrays):
+    """Small 2-D arrays as grids with their numbers written in, side by side.
+
+    Args:
+        arrays: dictionary from title to an array `(height, width)`.
+    """
+    top = max(np.max(np.abs(array)) for array in arrays.values())
+    with _new_figure(1, len(arrays), (2.5 * len(arrays), 2.8)) as (figure, axes):
+        for axis, (title, array) in zip(axes[0], arrays.items()):
+            axis.imshow(array, cmap="Blues", vmin=0, vmax=1.5 * top)
+            for (row, column), value in np.ndenumerate(array):
+                axis.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=9)
+            height, width = array.shape
+            axis.set_xticks(np.arange(width + 1) - 0.5, [])
+            axis.set_yticks(np.arange(height + 1) - 0.5, [])
+            axis.grid(color="white", linewidth=2)
+            axis.set_axisbelow(False)
+            axis.tick_params(length=0)
+            axis.spines[:].set_visible(False)
+            axis.set_title(title)
+    return figure
+
+
+def table(array, row_names, column_names, *, title="", xlabel="", ylabel="", digits=3):
+    """A matrix as a table with shaded cells, such as digits against clusters.
+
+    Args:
+        array: `(rows, columns)`.
+        row_names, column_names: names of rows and columns.
+        title, xlabel, ylabel: optional texts.
+        digits: significant digits of the numbers.
+    """
+    rows, columns = array.shape
+    with _new_figure(size=(0.62 * columns + 1.6, 0.42 * rows + 1.0)) as (figure, axes):
+        axis = axes[0, 0]
+        axis.imshow(array, cmap="Blues", vmin=0, vmax=1.4 * np.max(array), aspect="auto")
+        for (row, column), value in np.ndenumerate(array):
+            axis.text(column, row, f"{value:.{digits}g}", ha="center", va="center", fontsize=8)
+        axis.set_xticks(range(columns), column_names)
+        axis.set_yticks(range(rows), row_names)
+        axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        axis.grid(False)
+    return figure
+
+
+def animation(frames, *, seconds=6.0, zoom=6):
+    """Images one after the other as an animated GIF that stays in the notebook, there and back again.
+
+    Args:
+        frames: `(n, height, width, 1)` in [0, 1].
+        seconds: duration of one round.
+        zoom: side of a pixel on the screen.
+
+    Returns:
+        An `IPython.display.HTML` with the picture inside: no file is left behind.
+    """
+    from IPython.display import HTML
+    from PIL import Image
+
+    pixels = np.uint8(255 * np.concatenate([frames, frames[-2:0:-1]])[..., 0])
+    size = (frames.shape[2] * zoom, frames.shape[1] * zoom)
+    pictures = [Image.fromarray(page).resize(size, Image.Resampling.NEAREST) for page in pixels]
+    buffer = io.BytesIO()
+    milliseconds = 1000 * seconds / len(pictures)
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return HTML(f'<img alt="animation" src="data:image/gif;base64,{data}">')

@@ -1,0 +1,173 @@
+"""What every lesson's training shares: seeds, profiles, progress, resuming, and numbers that must be met."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from course_utils.data import replace_file
+
+
+def profile():
+    """The profile of this run, `"full"` or `"quick"`, from the environment variable `COURSE_PROFILE`."""
+    name = os.environ.get("COURSE_PROFILE", "full")
+    if name not in ("full", "quick"):
+        raise ValueError(f"The environment variable COURSE_PROFILE must be 'full' or 'quick'. Received: {name!r}")
+    return name
+
+
+def budget(full, *, quick):
+    """Picks a number by profile: `budget(30, quick=4)` is 30 in the full profile and 4 in the quick one."""
+    return full if profile() == "full" else quick
+
+
+def setup(seed):
+    """Seeds Python, NumPy and Keras, so that the same machine gives the same digits twice; prints the versions."""
+    keras.utils.set_random_seed(seed)
+    backend = keras.backend.backend()
+    versions = f"Python {platform.python_version()}, Keras {keras.__version__} on {backend}"
+    print(f"{versions}; {profile()} profile, seed {seed}")
+
+
+class ExpectationMissed(Exception):
+    """A measured number lies outside the bound that the lesson claims for it."""
+
+
+def expect(what, value, *, at_least=None, at_most=None, unit="", published=None):
+    """Holds a measured number to a bound: prints both, and raises if the bound is missed.
+
+    Args:
+        what: name of the number, such as `"test MSE at width 32"`.
+        value: the measured number.
+        at_least: lower bound, or None.
+        at_most: upper bound, or None; at least one of the two is given.
+        unit: unit of all three, such as `"nats"`.
+        published: the published figure with its source, or None.
+
+    Raises:
+        ValueError: if there is no bound.
+        ExpectationMissed: if the value is out of bounds or not a number.
+    """
+    if at_least is None and at_most is None:
+        raise ValueError("`expect` needs a bound: `at_least`, `at_most` or both. Received: neither")
+    met = (at_least is None or value >= at_least) and (at_most is None or value <= at_most) and value == value
+    bounds = [f"at least {at_least:g}"] * (at_least is not None) + [f"at most {at_most:g}"] * (at_most is not None)
+    line = f"[{'met' if met else 'MISSED'}] {what}: {value:.4g}{unit and ' ' + unit} (bound: {' and '.join(bounds)})"
+    print(line if published is None else f"{line}; published: {published}")
+    if not met:
+        raise ExpectationMissed(
+            f"{what} is {value:.4g}, but this lesson expects {' and '.join(bounds)} in the {profile()} profile. "
+            "If you changed the cells above, that may be why; if not, please report it."
+        )
+
+
+def callbacks(name):
+    """Callbacks for `fit(..., verbose=0)`: a progress bar of one line, and resuming after an interruption.
+
+    Interrupt a fit at any moment, run its cell again, and it goes on from the last finished epoch,
+    even in a new kernel: each epoch's state is kept in `$COURSE_CACHE` (default: `~/.cache/course_utils`)
+    until the fit is complete. A model of another shape, another loss or another number of epochs starts afresh.
+
+    Args:
+        name: what the bar shows; unique among a lesson's fits.
+    """
+    return [ProgressBar(name), Resume(name)]
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One line a fit: epochs, elapsed and remaining time, and the latest epoch's losses."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def on_train_begin(self, logs=None):
+        from tqdm import tqdm
+
+        layout = "{desc} {percentage:3.0f}%|{bar:16}| {elapsed}<{remaining}{postfix}"
+        self.bar = tqdm(desc=self.name, file=sys.stdout, mininterval=0.5, bar_format=layout, total=0)
+        self.epochs = self.params["epochs"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self.bar.total:  # here, not above: a resumed fit has only its remaining epochs to do
+            self.bar.reset(total=(self.params["steps"] or 1) * (self.epochs - epoch))
+        self.bar.set_description_str(f"{self.name}, epoch {epoch + 1}/{self.epochs}", refresh=False)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        shown = {key: f"{value:.4g}" for key, value in (logs or {}).items()}
+        self.bar.set_postfix(shown, refresh=epoch + 1 == self.epochs)
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+class Resume(keras.callbacks.Callback):
+    """Keeps the state after each epoch and takes it up again; see `callbacks`.
+
+    Keras's `BackupAndRestore` does the same for long jobs. This one also keeps the history, survives an
+    interruption while it writes, and never gives one model the weights of another.
+    """
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def on_train_begin(self, logs=None):
+        self.epoch_logs = []
+        self.file = self._choose_file()
+        if self.file is None or not self.file.is_file():
+            return
+        with np.load(self.file, allow_pickle=False) as saved:
+            self.epoch_logs = json.loads(str(saved["epoch_logs"]))
+            for index, variable in enumerate(self._variables()):
+                variable.assign(saved[f"variable_{index}"])
+        self.model._initial_epoch = len(self.epoch_logs)  # as BackupAndRestore does; there is no public way
+        print(f"{self.name}: going on after epoch {len(self.epoch_logs)}, where it was interrupted.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch_logs.append({key: float(value) for key, value in (logs or {}).items()})
+        if self.file is None:
+            return
+        arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+        with tempfile.TemporaryDirectory() as folder:
+            finished = Path(folder) / "state.npz"
+            np.savez(finished, epoch_logs=json.dumps(self.epoch_logs), **arrays)
+            replace_file(finished, self.file)
+
+    def on_train_end(self, logs=None):
+        if self.file is not None:
+            self.file.unlink(missing_ok=True)
+        history = self.model.history
+        history.epoch = list(range(len(self.epoch_logs)))
+        history.history = {key: [logs[key] for logs in self.epoch_logs] for key in self.epoch_logs[0]}
+
+    def _variables(self):
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _choose_file(self):
+        """The file of this very fit, or None where nothing can be written."""
+        identity = {
+            "name": self.name,
+            "shapes": [list(variable.shape) for variable in self._variables()],
+            "optimizer": self.model.optimizer.get_config(),
+            "loss": getattr(self.model.loss, "__name__", str(self.model.loss)),
+            "fit": [self.params["epochs"], self.params["steps"]],
+        }
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+        folder = Path(os.environ.get("COURSE_CACHE", Path.home() / ".cache" / "course_utils"))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            print(f"{self.name}: cannot write to {folder} ({error.strerror}), so this fit can't be resumed.")
+            return None
+        return folder / f"{digest[:16]}.npz"
