@@ -6,6 +6,13 @@ INSTALLED := .venv/.installed
 LESSON_OPTION := $(if $(LESSON),--lesson $(LESSON))
 NOTEBOOKS := $(if $(LESSON),$(wildcard notebooks/$(LESSON)*.ipynb),notebooks)
 
+define CHECK_PYTHON
+import sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit("The course needs Python 3.11 to 3.13; this is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])
+endef
+export CHECK_PYTHON
+
 .PHONY: run test unit notebook-tests lab notebooks links bench lock
 
 run: $(INSTALLED)

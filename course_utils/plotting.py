@@ -161,7 +161,9 @@ def _scatter_digits(axis, codes, labels):
         chosen = codes[labels == digit]
         axis.scatter(*chosen.T, s=4, alpha=0.5, linewidths=0, color=DIGIT_COLOURS[digit], rasterized=True)
     for digit in np.unique(labels):
-        text = axis.text(*np.median(codes[labels == digit], axis=0), digit, weight="bold", size=12, ha="center", va="center")
+        text = axis.text(
+            *np.median(codes[labels == digit], axis=0), digit, weight="bold", size=12, ha="center", va="center"
+        )
         text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
 
 

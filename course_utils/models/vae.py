@@ -85,7 +85,9 @@ def build_dense_vae(latent_dim, *, hidden=(400, 400), activation="gelu", beta=1.
     return VAE(encoder, decoder, beta, seed)
 
 
-def build_conditional_vae(latent_dim, n_classes, *, hidden=(400, 400), activation="gelu", seed=None, image_shape=(28, 28, 1)):
+def build_conditional_vae(
+    latent_dim, n_classes, *, hidden=(400, 400), activation="gelu", seed=None, image_shape=(28, 28, 1)
+):
     """A dense VAE that is told the class; see `build_dense_vae` for the other arguments.
 
     Args:
