@@ -89,7 +89,8 @@ def _embedded():
 
 def _from_keras_cache():
     """Reads Keras's cached archive, or downloads it there: whole or not at all."""
-    cached = Path(keras.config.keras_home()) / "datasets" / "mnist.npz"
+    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))  # Keras has no public name for it
+    cached = keras_home / "datasets" / "mnist.npz"
     if cached.is_file():
         return read_archive(cached)
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +120,7 @@ def replace_file(source, target):
     try:
         shutil.copyfile(source, unfinished)
         os.replace(unfinished, target)
-    except OSError:
+    except BaseException:  # an interruption as well
         os.unlink(unfinished)
         raise
 
@@ -139,7 +140,7 @@ def read_archive(path):
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise _damaged(path, error) from error
     for split in ("train", "test"):
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
@@ -203,16 +204,21 @@ class FreshBatches(keras.utils.PyDataset):
 
     Args:
         images: array in [0, 1], `(n, height, width, channels)`.
-        make_pair: function of `(images, rng)` that returns the pair `(inputs, targets)` of a batch.
+        make_pair: function of `(images, rng)` that returns the pair `(inputs, targets)` of a batch;
+            of `(images, labels, rng)` if there are labels.
+        labels: optional array `(n, ...)`, one entry an image, such as one-hot labels.
         batch_size: images a batch.
         seed: what all randomness starts from; every epoch and every batch has its own.
     """
 
-    def __init__(self, images, make_pair, *, batch_size=128, seed=0):
+    def __init__(self, images, make_pair, *, labels=None, batch_size=128, seed=0):
         super().__init__()
         check_images(images)
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"`labels` must have one entry an image, {len(images)}. Received: {len(labels)}")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"`batch_size` must be a positive whole number. Received: batch_size={batch_size}")
+        self.arrays = (images,) if labels is None else (images, labels)
         self.images, self.make_pair, self.batch_size, self.seed = images, make_pair, batch_size, seed
         self.epoch = 0
         self._shuffle()
@@ -222,7 +228,8 @@ class FreshBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.make_pair(self.images[chosen], np.random.default_rng([self.seed, self.epoch, index]))
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        return self.make_pair(*(array[chosen] for array in self.arrays), rng)
 
     def on_epoch_end(self):
         self.epoch += 1

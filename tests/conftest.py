@@ -4,6 +4,15 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def untouched_environment(monkeypatch, tmp_path):
+    """Each test starts in the full profile with a cache of its own, whatever the shell says, and leaves no trace."""
+    for name in ("COURSE_PROFILE", "COURSE_DATA", "COURSE_CACHE", "KERAS_HOME"):
+        monkeypatch.setenv(name, "")  # so that what a test sets itself is undone as well
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def digits():
     """A few smooth random images: `(32, 28, 28, 1)` float32 in [0, 1]."""
