@@ -14,7 +14,7 @@ def gaussian_noise(images, sigma, rng):
         rng: `numpy.random.Generator`.
     """
     check_images(images)
-    if sigma < 0:
+    if not sigma >= 0:  # also refuses NaN
         raise ValueError(f"`sigma` must be non-negative. Received: sigma={sigma}")
     noise = rng.standard_normal(images.shape, dtype=np.float32)
     return np.clip(images + np.float32(sigma) * noise, 0, 1)

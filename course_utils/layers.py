@@ -31,7 +31,7 @@ class KLDivergence(keras.layers.Layer):
 
     def __init__(self, weight=1.0, **kwargs):
         super().__init__(**kwargs)
-        if weight < 0:
+        if not weight >= 0:  # also refuses NaN
             raise ValueError(f"`weight` must be non-negative. Received: weight={weight}")
         self.weight = weight
         # A weight rather than a metric: JAX carries a layer's weights out of its call, but no metrics.
@@ -98,6 +98,7 @@ class BedOfNails2D(keras.layers.Layer):
     def __init__(self, size=2, **kwargs):
         super().__init__(**kwargs)
         self.size = _check_size(size)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
         _, height, width, channels = inputs.shape
@@ -134,6 +135,7 @@ class MaxPoolingWithPositions2D(keras.layers.Layer):
     def __init__(self, size=2, **kwargs):
         super().__init__(**kwargs)
         self.size = _check_size(size)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
         _, height, width, channels = inputs.shape
@@ -172,6 +174,7 @@ class MaxUnpooling2D(keras.layers.Layer):
     def __init__(self, size=2, **kwargs):
         super().__init__(**kwargs)
         self.size = _check_size(size)
+        self.input_spec = [keras.layers.InputSpec(ndim=4), keras.layers.InputSpec(ndim=4)]
 
     def call(self, inputs):
         values, positions = inputs

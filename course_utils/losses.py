@@ -48,7 +48,7 @@ def gaussian_nll(images, reconstruction, sigma=1.0):
         Kingma & Welling, Auto-Encoding Variational Bayes, 2014, appendix C.2.
     """
     _check_shapes(images, reconstruction)
-    if sigma <= 0:
+    if not sigma > 0:  # also refuses NaN
         raise ValueError(f"`sigma` must be positive. Received: sigma={sigma}")
     error = ops.square((images - reconstruction) / sigma) / 2
     return _sum_over_pixels(error + math.log(sigma) + math.log(2 * math.pi) / 2)

@@ -168,8 +168,10 @@ def _double(y, channels, unpooling, where):
 def check_widths(image_shape, **widths):
     """Raises a ValueError that names the argument unless all widths are positive whole numbers."""
     for name, value in {"image_shape": image_shape, **widths}.items():
-        several = isinstance(value, (tuple, list))
-        if not all(isinstance(width, int) and width > 0 for width in (value if several else (value,))):
-            raise ValueError(f"`{name}` must consist of positive whole numbers. Received: {name}={value!r}")
-    if not isinstance(image_shape, (tuple, list)) or len(image_shape) != 3:
+        several = name in ("image_shape", "hidden", "filters")
+        expected = "a tuple of positive whole numbers" if several else "a positive whole number"
+        values = value if several else (value,)
+        if not isinstance(values, (tuple, list)) or not all(isinstance(width, int) and width > 0 for width in values):
+            raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+    if len(image_shape) != 3:
         raise ValueError(f"`image_shape` must be (height, width, channels). Received: image_shape={image_shape!r}")

@@ -25,6 +25,8 @@ class VAE(Autoencoder):
 
     def __init__(self, encoder, decoder, beta=1.0, seed=None, **kwargs):
         super().__init__(encoder, decoder, **kwargs)
+        if not beta >= 0:  # also refuses NaN
+            raise ValueError(f"`beta` must be non-negative. Received: beta={beta}")
         self.kl_divergence = KLDivergence(beta)
         self.sampling = Sampling(seed)
         self.kl_metric = keras.metrics.Mean(name="kl")
