@@ -1,0 +1,71 @@
+"""Nats per image, against SciPy's densities."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from course_utils.losses import bernoulli_nll, gaussian_nll
+
+RNG = np.random.default_rng(0)
+BLACK_AND_WHITE = RNG.integers(0, 2, (5, 6, 4, 2)).astype(np.float32)
+GREY = RNG.random((5, 6, 4, 2), dtype=np.float32)
+RECONSTRUCTION = RNG.uniform(0.01, 0.99, (5, 6, 4, 2)).astype(np.float32)
+
+
+def _numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def test_bernoulli_is_scipys():
+    expected = -stats.bernoulli.logpmf(BLACK_AND_WHITE, RECONSTRUCTION).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(_numpy(bernoulli_nll(BLACK_AND_WHITE, RECONSTRUCTION)), expected, rtol=1e-5)
+
+
+def test_bernoulli_of_grey_images_is_the_summed_cross_entropy():
+    expected = -(GREY * np.log(RECONSTRUCTION) + (1 - GREY) * np.log(1 - RECONSTRUCTION)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(_numpy(bernoulli_nll(GREY, RECONSTRUCTION)), expected, rtol=1e-5)
+
+
+def test_bernoulli_by_hand():
+    """Four coins that fall as they should with odds of a half: 4 ln 2."""
+    images, coins = np.float32([[0, 1], [1, 0]]).reshape(1, 2, 2, 1), np.full((1, 2, 2, 1), 0.5, np.float32)
+    assert _numpy(bernoulli_nll(images, coins)) == pytest.approx([4 * np.log(2)])
+
+
+def test_bernoulli_stays_finite_where_the_reconstruction_is_sure_and_wrong():
+    certain = np.ones((2, 3, 3, 1), np.float32)
+    assert np.isfinite(_numpy(bernoulli_nll(1 - certain, certain))).all()
+    assert _numpy(bernoulli_nll(certain, certain)) == pytest.approx([0, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 3.0])
+def test_gaussian_is_scipys(sigma):
+    expected = -stats.norm.logpdf(GREY, RECONSTRUCTION, sigma).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(_numpy(gaussian_nll(GREY, RECONSTRUCTION, sigma)), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
+def test_one_number_an_image(loss):
+    assert loss(GREY, RECONSTRUCTION).shape == (5,)
+
+
+@pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
+def test_shapes_that_differ_are_refused(loss):
+    with pytest.raises(
+        ValueError, match=r"`reconstruction` must have .*6, 4, 2.*Received: .*6, 4, 1"
+    ):
+        loss(GREY, RECONSTRUCTION[..., :1])
+    with pytest.raises(ValueError, match="`reconstruction` must"):
+        loss(GREY, RECONSTRUCTION.reshape(5, -1))
+
+
+@pytest.mark.parametrize("sigma", [0, -1, float("nan")])
+def test_sigma_must_be_positive(sigma):
+    with pytest.raises(ValueError, match=f"`sigma` must be positive.*sigma={sigma}"):
+        gaussian_nll(GREY, RECONSTRUCTION, sigma)
+
+
+@pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
+def test_registered_under_the_packages_name(loss):
+    assert keras.saving.get_registered_name(loss) == f"course_utils>{loss.__name__}"
