@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import logging
 import os
 import platform
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +31,7 @@ def budget(full, *, quick):
 
 def setup(seed):
     """Seeds Python, NumPy and Keras, so that the same machine gives the same digits twice; prints the versions."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no notices of retracing under a student's cell
     keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
     versions = f"Python {platform.python_version()}, Keras {keras.__version__} on {backend}"
@@ -57,7 +60,7 @@ def expect(what, value, *, at_least=None, at_most=None, unit="", published=None)
     if at_least is None and at_most is None:
         raise ValueError("`expect` needs a bound: `at_least`, `at_most` or both. Received: neither")
     met = (at_least is None or value >= at_least) and (at_most is None or value <= at_most) and value == value
-    bounds = [f"at least {at_least:g}"] * (at_least is not None) + [f"at most {at_most:g}"] * (at_most is not None)
+    bounds = [f"{word} {bound:g}" for word, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
     line = f"[{'met' if met else 'MISSED'}] {what}: {value:.4g}{unit and ' ' + unit} (bound: {' and '.join(bounds)})"
     print(line if published is None else f"{line}; published: {published}")
     if not met:
@@ -72,7 +75,7 @@ def callbacks(name):
 
     Interrupt a fit at any moment, run its cell again, and it goes on from the last finished epoch,
     even in a new kernel: each epoch's state is kept in `$COURSE_CACHE` (default: `~/.cache/course_utils`)
-    until the fit is complete. A model of another shape, another loss or another number of epochs starts afresh.
+    until the fit is complete. Another model, optimizer, loss or number of epochs starts afresh.
 
     Args:
         name: what the bar shows; unique among a lesson's fits.
@@ -91,7 +94,7 @@ class ProgressBar(keras.callbacks.Callback):
         from tqdm import tqdm
 
         layout = "{desc} {percentage:3.0f}%|{bar:16}| {elapsed}<{remaining}{postfix}"
-        self.bar = tqdm(desc=self.name, file=sys.stdout, mininterval=0.5, bar_format=layout, total=0)
+        self.bar = tqdm(desc=self.name, file=sys.stdout, mininterval=0.5, bar_format=layout, total=0, position=0)
         self.epochs = self.params["epochs"]
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -123,32 +126,50 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.epoch_logs = []
+        self.model._initial_epoch = None
         self.file = self._choose_file()
         if self.file is None or not self.file.is_file():
             return
-        with np.load(self.file, allow_pickle=False) as saved:
-            self.epoch_logs = json.loads(str(saved["epoch_logs"]))
-            for index, variable in enumerate(self._variables()):
-                variable.assign(saved[f"variable_{index}"])
+        try:
+            self.epoch_logs, values = self._read()
+        except Exception as error:  # a damaged archive can raise almost anything
+            print(f"{self.name}: its saved state {self.file} is damaged ({error}), so this fit starts afresh.")
+            return
+        for variable, value in zip(self._variables(), values):
+            variable.assign(value)
         self.model._initial_epoch = len(self.epoch_logs)  # as BackupAndRestore does; there is no public way
         print(f"{self.name}: going on after epoch {len(self.epoch_logs)}, where it was interrupted.")
+
+    def _read(self):
+        """The logs of the finished epochs and the value of each variable: all of them, or an error."""
+        with np.load(self.file, allow_pickle=False) as saved:
+            values = [saved[f"variable_{index}"] for index in range(len(self._variables()))]
+            return json.loads(str(saved["epoch_logs"])), values
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch_logs.append({key: float(value) for key, value in (logs or {}).items()})
         if self.file is None:
             return
         arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
-        with tempfile.TemporaryDirectory() as folder:
-            finished = Path(folder) / "state.npz"
-            np.savez(finished, epoch_logs=json.dumps(self.epoch_logs), **arrays)
-            replace_file(finished, self.file)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                finished = Path(folder) / "state.npz"
+                np.savez(finished, epoch_logs=json.dumps(self.epoch_logs), **arrays)
+                replace_file(finished, self.file)
+        except OSError as error:  # such as a full disk, which is no reason to lose a training
+            print(f"{self.name}: cannot write {self.file} ({error.strerror}), so this fit can't be resumed.")
+            self.file = None
 
     def on_train_end(self, logs=None):
         if self.file is not None:
             self.file.unlink(missing_ok=True)
-        history = self.model.history
+        self.model._initial_epoch = None  # the next fit of this model starts at its own beginning
+        history = keras.callbacks.History()  # a new one: Keras makes none when every epoch was done already
+        history.set_model(self.model)
         history.epoch = list(range(len(self.epoch_logs)))
-        history.history = {key: [logs[key] for logs in self.epoch_logs] for key in self.epoch_logs[0]}
+        for key in dict.fromkeys(key for logs in self.epoch_logs for key in logs):
+            history.history[key] = [logs[key] for logs in self.epoch_logs if key in logs]
+        self.model.history = history
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -158,11 +179,12 @@ class Resume(keras.callbacks.Callback):
         identity = {
             "name": self.name,
             "shapes": [list(variable.shape) for variable in self._variables()],
-            "optimizer": self.model.optimizer.get_config(),
-            "loss": getattr(self.model.loss, "__name__", str(self.model.loss)),
+            "model": _configuration(self.model),
+            "optimizer": _configuration(self.model.optimizer),
+            "loss": _configuration(self.model.loss),
             "fit": [self.params["epochs"], self.params["steps"]],
         }
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
         folder = Path(os.environ.get("COURSE_CACHE", Path.home() / ".cache" / "course_utils"))
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -171,3 +193,13 @@ class Resume(keras.callbacks.Callback):
             print(f"{self.name}: cannot write to {folder} ({error.strerror}), so this fit can't be resumed.")
             return None
         return folder / f"{digest[:16]}.npz"
+
+
+def _configuration(part):
+    """What a model, optimizer or loss is, in words that are the same for an equal one in a new kernel."""
+    try:
+        config = part.get_config()
+    except (AttributeError, NotImplementedError):  # a function, or a model written in a lesson
+        config = getattr(part, "__name__", None) or str(part)
+    counters_and_addresses = r"_\d+\b| at 0x[0-9a-f]+"  # Keras's "dense_3" is "dense_7" when its cell is run again
+    return re.sub(counters_and_addresses, "", json.dumps(config, sort_keys=True, default=str))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
@@ -84,7 +85,7 @@ def peak_memory(client):
     ask = f"__import__('resource').getrusage(0).ru_maxrss // {per_mib}"
     message = client.kc.execute("", silent=True, user_expressions={"peak": ask})
     while True:
-        reply = client.kc.get_shell_msg(timeout=60)
+        reply = run_sync(client.kc.get_shell_msg)(timeout=60)
         if reply["parent_header"].get("msg_id") == message:
             return int(reply["content"]["user_expressions"]["peak"]["data"]["text/plain"])
 
@@ -133,6 +134,7 @@ def tidy(cell):
     for output in cell.get("outputs", []):
         if "text" in output:
             output.text = re.sub(r"[ \t]+$", "", output.text, flags=re.M)
+        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its kernel is gone
 
 
 def store_picture(notebook, path):
