@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make bench · make links REPO=owner/name · make lock
+# make run · make test · make lab · make notebooks · make text · make bench · make links REPO=owner/name · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 BIN := .venv/bin
@@ -13,7 +13,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests lab notebooks links bench lock
+.PHONY: run test unit notebook-tests lab notebooks text links bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python tools/lessons.py run $(LESSON_OPTION) --profile $(PROFILE)
@@ -34,6 +34,9 @@ lab: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python tools/lessons.py build $(LESSON_OPTION)
+
+text: $(INSTALLED)
+	$(BIN)/python tools/lessons.py text $(LESSON_OPTION)
 
 links: $(INSTALLED)
 	$(BIN)/python tools/lessons.py link --repo "$(REPO)"

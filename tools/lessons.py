@@ -128,6 +128,24 @@ def build(number):
     write_table()
 
 
+def refresh_text(number):
+    """Puts edited Markdown into stored notebooks without a new run. Refuses where code has changed too."""
+    for source in find_lessons(number):
+        path = NOTEBOOKS / f"{source.stem}.ipynb"
+        stored, edited = nbformat.read(path, as_version=4), read_source(source)
+        runs = [cell for cell in stored.cells if cell.cell_type == "code"]
+        code = [cell for cell in edited.cells if cell.cell_type == "code"]
+        if [cell.source for cell in runs] != [cell.source for cell in code]:
+            sys.exit(
+                f"{source.stem} has edited code cells, so it needs a new run: make notebooks LESSON={source.stem[:2]}"
+            )
+        for new, old in zip(code, runs):
+            new.outputs, new.execution_count = old.outputs, old.execution_count
+        edited.metadata = stored.metadata
+        nbformat.write(edited, path)
+    write_table()
+
+
 def tidy(cell):
     """Drops what differs between machines and says nothing to a reader."""
     cell.metadata.pop("execution", None)
@@ -189,7 +207,7 @@ def link(name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["run", "build", "table", "link"])
+    parser.add_argument("command", choices=["run", "build", "text", "link"])
     parser.add_argument("--lesson", help="two digits; all lessons by default")
     parser.add_argument("--profile", choices=["quick", "full"], default="quick")
     parser.add_argument("--repo", help="owner/name on GitHub")
@@ -198,8 +216,8 @@ def main():
         run(arguments.lesson, arguments.profile)
     elif arguments.command == "build":
         build(arguments.lesson)
-    elif arguments.command == "table":
-        write_table()
+    elif arguments.command == "text":
+        refresh_text(arguments.lesson)
     else:
         link(arguments.repo)
 

@@ -66,7 +66,7 @@ history = plain.fit(
     mnist.x_train,
     mnist.x_train,
     batch_size=256,
-    epochs=budget(6, quick=4),
+    epochs=budget(6, quick=3),
     validation_data=(mnist.x_test, mnist.x_test),
     verbose=0,
     callbacks=callbacks("plain autoencoder, 2-D"),
@@ -308,7 +308,7 @@ def optimizer(epochs, batches, peak=2e-3):
 x_test = binarise(mnist.x_test, np.random.default_rng(1))
 
 # %%
-EPOCHS = budget(20, quick=8)
+EPOCHS = budget(20, quick=6)
 batches = FreshBatches(mnist.x_train, binarised_pair, batch_size=128, seed=7)
 
 mean, log_var = KLLayer()(encoder(images))
@@ -337,7 +337,7 @@ plotting.curves(
 # `build_dense_vae` is the package's version of what we just built by hand.
 
 # %%
-EPOCHS_SHORT = budget(4, quick=3)
+EPOCHS_SHORT = budget(4, quick=2)
 
 
 def train(vae, name, images=mnist.x_train, loss=bernoulli_nll, pair=binarised_pair, epochs=EPOCHS_SHORT, weight=1.0):
@@ -349,7 +349,7 @@ def train(vae, name, images=mnist.x_train, loss=bernoulli_nll, pair=binarised_pa
 
 
 reconstruction_only = train(build_dense_vae(2, hidden=(256,), beta=0.0, seed=7), "reconstruction only")
-kl_only = train(build_dense_vae(2, hidden=(256,), seed=7), "KL term only", weight=0.0, epochs=2)
+kl_only = train(build_dense_vae(2, hidden=(256,), seed=7), "KL term only", weight=0.0, epochs=budget(2, quick=1))
 
 
 # %% [markdown]
