@@ -100,9 +100,9 @@ def dense_stack(x, hidden, activation, kernel_regularizer=None):
 def build_conv_autoencoder(latent_dim, *, filters=(16, 32), unpooling="transposed", image_shape=(28, 28, 1)):
     """A convolutional autoencoder: each level halves height and width on the way in, doubles them on the way out.
 
-    With `unpooling="transposed"` the encoder strides and the decoder uses transposed convolutions;
-    otherwise the encoder max-pools and the decoder upsamples as named, then convolves. With `"max"`
-    the encoder hands its pooling positions to the decoder along with the code.
+    The encoder strides. The decoder uses transposed convolutions, or upsamples as named and then
+    convolves; its parameters are as many either way. With `"max"` the encoder max-pools instead and
+    hands the positions of its maxima to the decoder, along with the code.
 
     Args:
         latent_dim: width of the code.
@@ -135,34 +135,31 @@ def build_conv_autoencoder(latent_dim, *, filters=(16, 32), unpooling="transpose
     remembered = [keras.Input(p.shape[1:]) for p in positions]
     y = layers.Reshape(x.shape[1:])(layers.Dense(math.prod(x.shape[1:]), "relu")(codes))
     for level in reversed(range(len(filters))):
-        channels = filters[max(level - 1, 0)]
-        y = _double(y, channels, unpooling, remembered[level] if remembered else None)
-    pixels = layers.Conv2D(image_shape[-1], 3, padding="same", activation="sigmoid")(y)
-    decoder = keras.Model([codes, *remembered] if remembered else codes, pixels, name="decoder")
+        channels, activation = (filters[level - 1], "relu") if level else (image_shape[-1], "sigmoid")
+        y = _double(y, channels, activation, unpooling, remembered[level] if remembered else None)
+    decoder = keras.Model([codes, *remembered] if remembered else codes, y, name="decoder")
     return Autoencoder(encoder, decoder)
 
 
 def _halve(x, channels, unpooling, positions):
-    if unpooling == "transposed":
+    if unpooling != "max":
         return layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu")(x)
     x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
-    if unpooling != "max":
-        return layers.MaxPooling2D(2)(x)
     x, where = MaxPoolingWithPositions2D(2)(x)
     positions.append(where)
     return x
 
 
-def _double(y, channels, unpooling, where):
+def _double(y, channels, activation, unpooling, where):
     if unpooling == "transposed":
-        return layers.Conv2DTranspose(channels, 3, strides=2, padding="same", activation="relu")(y)
+        return layers.Conv2DTranspose(channels, 3, strides=2, padding="same", activation=activation)(y)
     if unpooling == "max":
         y = MaxUnpooling2D(2)([y, where])
     elif unpooling == "bed_of_nails":
         y = BedOfNails2D(2)(y)
     else:
         y = layers.UpSampling2D(2, interpolation=unpooling)(y)
-    return layers.Conv2D(channels, 3, padding="same", activation="relu")(y)
+    return layers.Conv2D(channels, 3, padding="same", activation=activation)(y)
 
 
 def check_widths(image_shape, **widths):
