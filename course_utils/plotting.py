@@ -49,6 +49,33 @@ def image_rows(rows, column_titles=None):
     return figure
 
 
+def encodings(images, codes, reconstruction, *, title=""):
+    """A row an image: the image, its code as bars, and what the decoder makes of the code.
+
+    Args:
+        images: `(n, height, width, channels)` in [0, 1].
+        codes: `(n, latent_dim)`; all rows share one scale.
+        reconstruction: of the images' shape.
+        title: optional text above the codes.
+    """
+    n, latent_dim = codes.shape
+    low, high = min(0, codes.min()), max(0, codes.max())
+    margin = 0.05 * (high - low)
+    with _new_figure(n, 3, (8, 1.15 * n + 0.5), width_ratios=(1, 4.6, 1)) as (figure, axes):
+        for row, image, code, result in zip(axes, images, codes, reconstruction):
+            _show(row[0], image)
+            row[1].bar(np.arange(1, latent_dim + 1), code)
+            row[1].axhline(0, color="0.5", linewidth=0.8)
+            row[1].set(xlim=(0.2, latent_dim + 0.8), ylim=(low - margin, high + margin))
+            row[1].grid(axis="x", visible=False)
+            row[1].tick_params(labelbottom=row[1] is axes[-1, 1])
+            _show(row[2], result)
+        for axis, text in zip(axes[0], ("image", title or f"its code: {latent_dim} numbers", "reconstruction")):
+            axis.set_title(text, loc="center")
+        axes[-1, 1].set_xlabel("unit of the code")
+    return figure
+
+
 def mosaic(images, columns, title="", xlabel="", ylabel=""):
     """Images tiled without gaps, row by row: samples, or a map of the latent space.
 
