@@ -60,12 +60,13 @@ def expect(what, value, *, at_least=None, at_most=None, unit="", published=None)
     if at_least is None and at_most is None:
         raise ValueError("`expect` needs a bound: `at_least`, `at_most` or both. Received: neither")
     met = (at_least is None or value >= at_least) and (at_most is None or value <= at_most) and value == value
-    bounds = [f"{word} {bound:g}" for word, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
-    line = f"[{'met' if met else 'MISSED'}] {what}: {value:.4g}{unit and ' ' + unit} (bound: {' and '.join(bounds)})"
+    limits = {"at least": at_least, "at most": at_most}
+    bounds = " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if limit is not None)
+    line = f"[{'met' if met else 'MISSED'}] {what}: {value:.4g}{unit and ' ' + unit} (bound: {bounds})"
     print(line if published is None else f"{line}; published: {published}")
     if not met:
         raise ExpectationMissed(
-            f"{what} is {value:.4g}, but this lesson expects {' and '.join(bounds)} in the {profile()} profile. "
+            f"{what} is {value:.4g}, but this lesson expects {bounds} in the {profile()} profile. "
             "If you changed the cells above, that may be why; if not, please report it."
         )
 
@@ -80,7 +81,7 @@ def callbacks(name):
     Args:
         name: what the bar shows; unique among a lesson's fits.
     """
-    return [ProgressBar(name), Resume(name)]
+    return [Resume(name), ProgressBar(name)]  # in this order, for what Resume prints stands above the bar
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -113,6 +114,9 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.close()
 
 
+PARTS = ("model", "optimizer")
+
+
 class Resume(keras.callbacks.Callback):
     """Keeps the state after each epoch and takes it up again; see `callbacks`.
 
@@ -131,26 +135,35 @@ class Resume(keras.callbacks.Callback):
         if self.file is None or not self.file.is_file():
             return
         try:
-            self.epoch_logs, values = self._read()
+            self._take_up()
         except Exception as error:  # a damaged archive can raise almost anything
-            print(f"{self.name}: its saved state {self.file} is damaged ({error}), so this fit starts afresh.")
+            print(f"{self.name}: the saved state {self.file} is of no use ({error}), so this fit starts afresh.")
             return
-        for variable, value in zip(self._variables(), values):
-            variable.assign(value)
         self.model._initial_epoch = len(self.epoch_logs)  # as BackupAndRestore does; there is no public way
         print(f"{self.name}: going on after epoch {len(self.epoch_logs)}, where it was interrupted.")
 
-    def _read(self):
-        """The logs of the finished epochs and the value of each variable: all of them, or an error."""
+    def _take_up(self):
+        """Restores model, optimizer and logs: all of them, or none and an error."""
         with np.load(self.file, allow_pickle=False) as saved:
-            values = [saved[f"variable_{index}"] for index in range(len(self._variables()))]
-            return json.loads(str(saved["epoch_logs"])), values
+            logs = json.loads(str(saved["epoch_logs"]))
+            values = {part: [saved[f"{part}_{i}"] for i in range(saved[f"{part}_size"])] for part in PARTS}
+        _check_shapes(self.model.variables, values["model"])
+        if not self.model.optimizer.built:  # Keras builds it in the first step, which would be too late
+            self.model.optimizer.build(self.model.trainable_variables)
+        _check_shapes(self.model.optimizer.variables, values["optimizer"])
+        for part, variables in self._variables().items():
+            for variable, value in zip(variables, values[part]):
+                variable.assign(value)
+        self.epoch_logs = logs
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch_logs.append({key: float(value) for key, value in (logs or {}).items()})
         if self.file is None:
             return
-        arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+        arrays = {}
+        for part, variables in self._variables().items():
+            arrays[f"{part}_size"] = len(variables)
+            arrays |= {f"{part}_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
         try:
             with tempfile.TemporaryDirectory() as folder:
                 finished = Path(folder) / "state.npz"
@@ -172,13 +185,12 @@ class Resume(keras.callbacks.Callback):
         self.model.history = history
 
     def _variables(self):
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return dict(zip(PARTS, (self.model.variables, self.model.optimizer.variables)))
 
     def _choose_file(self):
         """The file of this very fit, or None where nothing can be written."""
         identity = {
             "name": self.name,
-            "shapes": [list(variable.shape) for variable in self._variables()],
             "model": _configuration(self.model),
             "optimizer": _configuration(self.model.optimizer),
             "loss": _configuration(self.model.loss),
@@ -193,6 +205,12 @@ class Resume(keras.callbacks.Callback):
             print(f"{self.name}: cannot write to {folder} ({error.strerror}), so this fit can't be resumed.")
             return None
         return folder / f"{digest[:16]}.npz"
+
+
+def _check_shapes(variables, values):
+    expected, received = [tuple(variable.shape) for variable in variables], [value.shape for value in values]
+    if expected != received:
+        raise ValueError(f"it holds weights of the shapes {received}, the model {expected}")
 
 
 def _configuration(part):

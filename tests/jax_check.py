@@ -1,0 +1,96 @@
+"""Run by test_training.py with KERAS_BACKEND=jax: training, saving, loading and resuming, ours on another backend."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from course_utils.data import FreshBatches, binarise
+from course_utils.losses import bernoulli_nll
+from course_utils.metrics import kl_divergence
+from course_utils.models import build_conditional_vae, build_conv_autoencoder, build_dense_vae
+from course_utils.training import callbacks
+
+SHAPE = (8, 8, 1)
+IMAGES = np.random.default_rng(0).random((40, *SHAPE), dtype=np.float32)
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+
+
+def compiled_vae(rate=0.01):
+    model = build_dense_vae(2, hidden=(12,), seed=0, image_shape=SHAPE)
+    model.compile(keras.optimizers.Adam(rate), bernoulli_nll)
+    return model
+
+
+def check_vae(folder):
+    model = compiled_vae(rate=0.0)
+    history = model.fit(IMAGES, IMAGES, batch_size=16, validation_data=(IMAGES, IMAGES), verbose=0).history
+    assert set(history) == {"loss", "kl", "val_loss", "val_kl"}, history
+    closed_form = float(np.mean(kl_divergence(*model.encoder(IMAGES))))
+    assert closed_form > 1e-3
+    np.testing.assert_allclose([*history["kl"], *history["val_kl"]], closed_form, rtol=1e-4)
+
+    model.save(folder / "vae.keras")
+    loaded = keras.saving.load_model(folder / "vae.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded.encoder(IMAGES)[0], model.encoder(IMAGES)[0], atol=1e-6)
+    assert keras.models.clone_model(model)(IMAGES).shape == IMAGES.shape
+    assert np.abs(model(IMAGES) - model(IMAGES)).max() > 0, "fresh sampling noise in each call"
+
+
+def check_gradients():
+    """The reparametrised samples pass gradients on: training moves both the mean's and the log-variance's weights."""
+    model = compiled_vae()
+    before = {name: np.array(model.encoder.get_layer(name).kernel) for name in ("mean", "log_var")}
+    model.fit(IMAGES, IMAGES, batch_size=20, verbose=0)
+    for name, kernel in before.items():
+        assert np.abs(np.array(model.encoder.get_layer(name).kernel) - kernel).min() > 0
+
+
+def check_resume():
+    fresh = FreshBatches(IMAGES, lambda images, rng: (binarise(images, rng),) * 2, batch_size=16)
+    try:
+        compiled_vae().fit(fresh, epochs=4, verbose=0, callbacks=[*callbacks("jax"), Interrupt()])
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("was not interrupted")
+    model = compiled_vae()
+    history = model.fit(fresh, epochs=4, verbose=0, callbacks=callbacks("jax"))
+    assert history.epoch == [0, 1, 2, 3] and len(history.history["kl"]) == 4
+    assert int(model.optimizer.iterations) == 12
+
+
+def check_autoencoder(folder):
+    model = build_conv_autoencoder(4, filters=(3,), unpooling="max", image_shape=SHAPE)
+    model.compile("adam", "mse")
+    model.fit(IMAGES, IMAGES, verbose=0)
+    model.save(folder / "autoencoder.keras")
+    loaded = keras.saving.load_model(folder / "autoencoder.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0), atol=1e-5)
+
+
+def check_conditional_vae():
+    labels = np.eye(2, dtype=np.float32)[np.arange(40) % 2]
+    model = build_conditional_vae(2, 2, hidden=(8,), image_shape=SHAPE)
+    model.compile("adam", bernoulli_nll)
+    assert "kl" in model.fit([IMAGES, labels], IMAGES, verbose=0).history
+
+
+if __name__ == "__main__":
+    assert keras.backend.backend() == "jax"
+    check_vae(Path(sys.argv[1]))
+    check_gradients()
+    check_resume()
+    check_autoencoder(Path(sys.argv[1]))
+    check_conditional_vae()
+    assert "tensorflow" not in sys.modules
+    print("all well on jax")
