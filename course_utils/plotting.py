@@ -38,14 +38,19 @@ def image_rows(rows, column_titles=None):
         rows: dictionary from label to images `(n, height, width, channels)` in [0, 1], `n` the same in all rows.
         column_titles: optional text above each column.
     """
-    columns = len(next(iter(rows.values())))
-    with _new_figure(len(rows), columns, (1.4 + 0.85 * columns, 0.85 * len(rows) + 0.25)) as (figure, axes):
-        for axis_row, (label, images) in zip(axes, rows.items()):
-            for axis, image in zip(axis_row, images):
-                _show(axis, image)
-            axis_row[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
-        for axis, title in zip(axes[0], column_titles or ()):
-            axis.set_title(title, fontsize=9, loc="center")
+    columns, tall = len(next(iter(rows.values()))), np.divide(*np.shape(next(iter(rows.values()))[0])[:2])
+    with _new_figure(size=(1.4 + 0.85 * columns, 0.85 * tall * len(rows) + 0.25)) as (figure, axes):
+        axis = axes[0, 0]  # one for all images: a hundred axes would take seconds to lay out
+        for i, images in enumerate(rows.values()):
+            for j, image in enumerate(images):
+                frame = (j - 0.47, j + 0.47, (i + 0.47) * tall, (i - 0.47) * tall)
+                axis.imshow(image, vmin=0, vmax=1, extent=frame)
+        axis.set(xlim=(-0.5, columns - 0.5), ylim=((len(rows) - 0.5) * tall, -0.5 * tall))
+        axis.set_xticks(range(len(column_titles or ())), column_titles or (), fontsize=9)
+        axis.set_yticks(tall * np.arange(len(rows)), rows)
+        axis.tick_params(length=0, labeltop=True, labelbottom=False)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
     return figure
 
 
@@ -166,7 +171,7 @@ def latent_maps(maps, labels, *, unit="", limits=None):
 
     Args:
         maps: dictionary from title to codes `(n, 2)`.
-        labels: digits `(n,)`.
+        labels: digits `(n,)`, or None for points of one kind.
         unit: name of the axes, such as `"z"`: they are then labelled z₁ and z₂.
         limits: optional `(low, high)` for all axes.
     """
@@ -184,6 +189,9 @@ def latent_maps(maps, labels, *, unit="", limits=None):
 def _scatter_digits(axis, codes, labels):
     import matplotlib.patheffects as effects
 
+    if labels is None:
+        axis.scatter(*codes.T, s=4, alpha=0.5, linewidths=0, color="0.3", rasterized=True)
+        return
     for digit in np.unique(labels):
         chosen = codes[labels == digit]
         axis.scatter(*chosen.T, s=4, alpha=0.5, linewidths=0, color=DIGIT_COLOURS[digit], rasterized=True)
@@ -192,6 +200,30 @@ def _scatter_digits(axis, codes, labels):
             *np.median(codes[labels == digit], axis=0), digit, weight="bold", size=12, ha="center", va="center"
         )
         text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
+
+
+def path_on_map(codes, labels, path, images, *, unit="z", title=""):
+    """A path drawn over a scatter plot of 2-D codes, and beside it the images met on the way, row by row.
+
+    Args:
+        codes: places `(n, 2)` of the map.
+        labels: digits `(n,)`.
+        path: codes `(m, 2)` on the way; a single one is drawn as a cross.
+        images: `(k, height, width, 1)` in [0, 1], from the start of the path to its end.
+        unit: name of the axes, such as `"z"`.
+        title: optional text above the map.
+    """
+    k, height, width, _ = images.shape
+    columns = int(np.ceil(np.sqrt(k)))
+    padded = np.concatenate([images, np.ones((-k % columns, height, width, 1), images.dtype)])
+    tiled = padded.reshape(-1, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
+    with _new_figure(1, 2, (8.6, 4.2), width_ratios=(1.15, 1)) as (figure, axes):
+        axis = axes[0, 0]
+        _scatter_digits(axis, codes, labels)
+        axis.plot(*path.T, color="black", marker="X" if len(path) == 1 else ".", markersize=11 if len(path) == 1 else 4)
+        axis.set(title=title, xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
+        _show(axes[0, 1], tiled[..., np.newaxis])
+    return figure
 
 
 def images_on_map(codes, images, labels, title="", *, spacing=0.035):
@@ -239,15 +271,20 @@ def histograms(series, xlabel, *, bins=50, limits=None):
     return figure
 
 
-def number_grids(arrays):
+def number_grids(arrays, columns=None):
     """Small 2-D arrays as grids with their numbers written in, side by side.
 
     Args:
         arrays: dictionary from title to an array `(height, width)`.
+        columns: grids a row; all in one row by default.
     """
     top = max(np.max(np.abs(array)) for array in arrays.values())
-    with _new_figure(1, len(arrays), (2.5 * len(arrays), 2.8)) as (figure, axes):
-        for axis, (title, array) in zip(axes[0], arrays.items()):
+    columns = columns or len(arrays)
+    rows = -(-len(arrays) // columns)
+    with _new_figure(rows, columns, (2.5 * columns, 2.8 * rows)) as (figure, axes):
+        for axis in axes.flat[len(arrays) :]:
+            axis.set_visible(False)
+        for axis, (title, array) in zip(axes.flat, arrays.items()):
             axis.imshow(array, cmap="Blues", vmin=0, vmax=1.5 * top)
             for (row, column), value in np.ndenumerate(array):
                 axis.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=9)
@@ -284,13 +321,14 @@ def table(array, row_names, column_names, *, title="", xlabel="", ylabel="", dig
     return figure
 
 
-def animation(frames, *, seconds=6.0, zoom=6):
-    """Images one after the other as an animated GIF that stays in the notebook, there and back again.
+def animation(frames, *, seconds=6.0, zoom=6, back=True):
+    """Images one after the other as an animated GIF that stays in the notebook, over and over again.
 
     Args:
         frames: `(n, height, width, 1)` in [0, 1].
         seconds: duration of one round.
         zoom: side of a pixel on the screen.
+        back: whether each round goes there and back again; False suits a closed loop.
 
     Returns:
         An `IPython.display.HTML` with the picture inside: no file is left behind.
@@ -298,7 +336,8 @@ def animation(frames, *, seconds=6.0, zoom=6):
     from IPython.display import HTML
     from PIL import Image
 
-    pixels = np.uint8(255 * np.concatenate([frames, frames[-2:0:-1]])[..., 0])
+    round_trip = np.concatenate([frames, frames[-2:0:-1]]) if back else frames
+    pixels = np.uint8(255 * round_trip[..., 0])
     size = (frames.shape[2] * zoom, frames.shape[1] * zoom)
     pictures = [Image.fromarray(page).resize(size, Image.Resampling.NEAREST) for page in pixels]
     buffer = io.BytesIO()

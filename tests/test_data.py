@@ -379,3 +379,19 @@ def test_fresh_batches_refuse_bad_input(digits):
         data.FreshBatches(digits, _noisy, batch_size=0)
     with pytest.raises(ValueError, match="`images` must"):
         data.FreshBatches(digits[..., 0], _noisy)
+
+
+def test_fresh_batches_hand_over_labels_with_their_images():
+    def pair(images, labels, rng):
+        return (images, labels), images
+
+    images = _numbered(10)
+    batches = data.FreshBatches(images, pair, labels=images.ravel(), batch_size=4)
+    for index in range(len(batches)):
+        (inputs, labels), _ = batches[index]
+        np.testing.assert_array_equal(labels, inputs.ravel())
+
+
+def test_fresh_batches_refuse_labels_of_another_number():
+    with pytest.raises(ValueError, match=r"`labels` must have one entry an image, 10\. Received: 9"):
+        data.FreshBatches(_numbered(10), _noisy, labels=np.zeros(9))

@@ -16,3 +16,118 @@ def test_encodings_draws_image_code_and_reconstruction_of_each_image_on_one_scal
         assert row[1].get_ylim() == rows[0, 1].get_ylim()
         assert row[1].get_ylim()[0] < -2 and row[1].get_ylim()[1] > 3
     assert [axis.get_title() for axis in rows[0]] == ["image", "a code", "reconstruction"]
+
+
+LABELS = np.arange(32) % 10
+CODES = np.random.default_rng(0).normal(size=(32, 2))
+
+
+def _every_figure(digits):
+    """One call of each function, by name."""
+    return {
+        "image_rows": plotting.image_rows({"a": digits[:3], "b": digits[3:6]}, column_titles=["1", "2", "3"]),
+        "encodings": plotting.encodings(digits[:2], CODES[:2], digits[:2]),
+        "mosaic": plotting.mosaic(digits, 8, title="t", xlabel="x", ylabel="y"),
+        "curves": plotting.curves({"a": [3, 2, 1]}, "epoch", "loss (nats)", levels={"PCA": 1.5}, log_y=True),
+        "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
+        "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, unit="z"),
+        "path_on_map": plotting.path_on_map(CODES, LABELS, CODES[:3], digits[:5]),
+        "images_on_map": plotting.images_on_map(CODES, digits, LABELS),
+        "histograms": plotting.histograms({"a": CODES}, "value"),
+        "number_grids": plotting.number_grids({"a": np.eye(2), "b": np.eye(3)}),
+        "table": plotting.table(np.eye(2), ["r", "s"], ["u", "v"]),
+    }
+
+
+def test_every_function_returns_a_closed_figure_and_draws_it(digits):
+    """Closed, so that a notebook shows it once; drawn, since many a fault shows only then."""
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+
+    figures = _every_figure(digits)
+    figures_of_the_course = {
+        name for name, thing in vars(plotting).items() if callable(thing) and thing.__module__ == plotting.__name__
+    }
+    public = {name for name in figures_of_the_course if not name.startswith("_")}
+    assert public - set(figures) <= {"animation"}, "a figure without a test"
+    for name, figure in figures.items():
+        assert isinstance(figure, Figure), name
+        figure.draw_without_rendering()
+    assert plt.get_fignums() == []
+
+
+def test_the_style_ends_with_the_figure(digits):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    plotting.image_rows({"a": digits[:2]})
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_image_rows_shows_each_image_in_its_row_on_the_full_grey_scale(digits):
+    figure = plotting.image_rows({"original": digits[:2], "copy": digits[2:4]}, ["one", "two"])
+    (axis,) = figure.axes
+    for k, (image, expected) in enumerate(zip(axis.images, digits[:4])):
+        np.testing.assert_array_equal(image.get_array(), expected[..., 0])
+        assert image.get_clim() == (0, 1)
+        left, right, bottom, top = image.get_extent()
+        assert ((left + right) / 2, (bottom + top) / 2) == (k % 2, k // 2)
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["original", "copy"]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["one", "two"]
+    assert axis.yaxis_inverted(), "the first row is the top one"
+
+
+def test_mosaic_tiles_row_by_row(digits):
+    tiled = plotting.mosaic(digits[:6], 3).axes[0].images[0].get_array()
+    assert tiled.shape == (2 * 28, 3 * 28)
+    np.testing.assert_array_equal(tiled[28:, :28], digits[3, ..., 0])
+
+
+def test_curves_have_labels_and_axes_with_units():
+    axis = plotting.curves({"a": [3, 2, 1], "b": [1, 1, 1]}, "epoch", "loss (nats)", levels={"PCA": 2}).axes[0]
+    assert [axis.get_xlabel(), axis.get_ylabel()] == ["epoch", "loss (nats)"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b", "PCA"]
+    np.testing.assert_array_equal(axis.lines[0].get_xdata(), [1, 2, 3])
+
+
+def test_bars_carry_their_numbers():
+    axis = plotting.bars({"dense": [0.5, 0.25], "conv": [0.4, 0.125]}, "error", groups=["16", "32"]).axes[0]
+    assert [bar.get_height() for bar in axis.patches] == [0.5, 0.25, 0.4, 0.125]
+    assert {text.get_text() for text in axis.texts} == {"0.5", "0.25", "0.4", "0.125"}
+
+
+def test_a_digit_keeps_its_colour_in_every_map():
+    import matplotlib
+
+    figure = plotting.latent_maps({"all": CODES, "again": -CODES}, LABELS)
+    for axis in figure.axes:
+        for digit, points in enumerate(axis.collections):
+            expected = matplotlib.colors.to_rgba(plotting.DIGIT_COLOURS[digit], 0.5)
+            np.testing.assert_allclose(points.get_facecolors()[0], expected)
+    assert len(set(plotting.DIGIT_COLOURS)) == 10
+
+
+def test_images_on_map_do_not_overlap(digits):
+    crowded = np.concatenate([CODES[:2], CODES[:2] + 1e-6])
+    axis = plotting.images_on_map(crowded, digits[:4], LABELS[:4]).axes[0]
+    assert len(axis.artists) == 2
+
+
+def test_number_grids_write_each_number():
+    axis = plotting.number_grids({"a": np.array([[1, 2], [3, 0.5]])}).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["1", "2", "3", "0.5"]
+
+
+def test_animation_is_a_gif_inside_the_page(digits):
+    import base64
+    import io
+    import re
+
+    from PIL import Image
+
+    page = plotting.animation(digits[:5], seconds=2, zoom=2).data
+    gif = Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', page)[1])))
+    assert gif.format == "GIF" and gif.size == (56, 56)
+    assert gif.n_frames == 8, "there and back again, without doubling the ends"
+    page = plotting.animation(digits[:5], seconds=2, zoom=2, back=False).data
+    assert Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', page)[1]))).n_frames == 5
