@@ -60,5 +60,5 @@ def exercise(*, checks, hint):
 
 def _has_gap(answer):
     """Whether the answer still holds the `...` that a student is to replace, in its body or a method's."""
-    functions = [answer] if inspect.isfunction(answer) else [f for f in vars(answer).values() if inspect.isfunction(f)]
-    return any(Ellipsis in function.__code__.co_consts for function in functions)
+    parts = [answer] if inspect.isfunction(answer) else getattr(answer, "__dict__", {}).values()
+    return answer is ... or any(Ellipsis in part.__code__.co_consts for part in parts if inspect.isfunction(part))
