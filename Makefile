@@ -4,7 +4,7 @@ PROFILE ?= quick
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LESSON_OPTION := $(if $(LESSON),--lesson $(LESSON))
-NOTEBOOKS := $(if $(LESSON),$(wildcard notebooks/$(LESSON)*.ipynb),notebooks)
+NOTEBOOKS := $(if $(LESSON),$(or $(wildcard notebooks/$(LESSON)*.ipynb),notebooks/$(LESSON).ipynb),notebooks)
 
 define CHECK_PYTHON
 import sys
@@ -22,7 +22,7 @@ test: unit notebook-tests
 
 unit: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadscope
 
 notebook-tests: export COURSE_PROFILE = quick
 notebook-tests: $(INSTALLED)

@@ -14,7 +14,7 @@ import jupytext
 import nbformat
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
@@ -35,7 +35,7 @@ def execute(source, profile):
     """Runs one lesson in a kernel of its own; returns `(notebook, record)`. An error ends it but is kept."""
     notebook = read_source(source)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    record = {"profile": profile, "error": None, "peak_mib": None}
+    record = {"profile": profile, "error": None, "peak_mib": 0}
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as cache:  # nothing to resume: a stored run is one whole run
         environment = {**os.environ, "COURSE_PROFILE": profile, "COURSE_CACHE": cache}
@@ -47,9 +47,12 @@ def execute(source, profile):
                     bar.set_postfix_str(title_of(notebook.cells, index))
                     client.execute_cell(notebook.cells[index], index)
                     bar.update()
+                record["peak_mib"] = peak_memory(client)
             except CellExecutionError as error:
                 record["error"] = f"{error.ename}: {error.evalue}"
-            record["peak_mib"] = peak_memory(client)
+                record["peak_mib"] = peak_memory(client)
+            except DeadKernelError:
+                record["error"] = "the kernel died; was there enough memory?"
     record["seconds"] = round(time.monotonic() - start)
     outputs = "".join(out.get("text", "") for i in code for out in notebook.cells[i].outputs)
     record["met"], record["missed"] = outputs.count("[met]"), outputs.count("[MISSED]")
@@ -198,10 +201,11 @@ def link(name):
     """Points every badge, setup cell and command at the GitHub repository `owner/name`."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name or ""):
         sys.exit(f"REPO must be owner/name. Received: {name!r}")
-    old = repository().removeprefix("https://github.com/")
+    old = re.escape(repository().removeprefix("https://github.com/"))
+    linked = rf"(?<=github\.com/){old}(?![\w-])|(?<=google\.com/github/){old}(?![\w-])"
     places = [ROOT / "pyproject.toml", ROOT / "README.md", *SOURCES.glob("*.py"), *NOTEBOOKS.glob("*.ipynb")]
     for path in places:
-        path.write_text(path.read_text(encoding="utf-8").replace(old, name), encoding="utf-8")
+        path.write_text(re.sub(linked, name, path.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"{len(places)} files now point at https://github.com/{name}")
 
 
