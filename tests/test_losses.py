@@ -52,9 +52,7 @@ def test_one_number_an_image(loss):
 
 @pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
 def test_shapes_that_differ_are_refused(loss):
-    with pytest.raises(
-        ValueError, match=r"`reconstruction` must have .*6, 4, 2.*Received: .*6, 4, 1"
-    ):
+    with pytest.raises(ValueError, match=r"`reconstruction` must have .*6, 4, 2.*Received: .*6, 4, 1"):
         loss(GREY, RECONSTRUCTION[..., :1])
     with pytest.raises(ValueError, match="`reconstruction` must"):
         loss(GREY, RECONSTRUCTION.reshape(5, -1))
