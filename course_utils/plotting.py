@@ -145,7 +145,9 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
     table = np.array([np.atleast_1d(value) for value in values.values()], dtype=float)  # (labels, groups)
     single = groups is None
     names = list(values) if single else list(groups)
-    with _new_figure(size=(max(4.5, 0.62 * table.size + 1.6), 3.4)) as (figure, axes):
+    longest = max(len(line) for name in names for line in str(name).split("\n"))
+    room = max(0.62 * table.size, 0.09 * (longest + 1) * len(names))  # for the bars, and for their names
+    with _new_figure(size=(max(4.5, room + 1.6), 3.4)) as (figure, axes):
         axis = axes[0, 0]
         if single:
             _bar(axis, np.arange(len(names)), table[:, 0], 0.6, None, digits)
