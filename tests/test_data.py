@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import keras
@@ -395,3 +396,15 @@ def test_fresh_batches_hand_over_labels_with_their_images():
 def test_fresh_batches_refuse_labels_of_another_number():
     with pytest.raises(ValueError, match=r"`labels` must have one entry an image, 10\. Received: 9"):
         data.FreshBatches(_numbered(10), _noisy, labels=np.zeros(9))
+
+
+def test_an_installed_wheel_carries_the_sample(tmp_path, monkeypatch):
+    """The build puts the archive beside the modules; there, with no repository around, `load` finds it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {f"data/{data.EMBEDDED}": f"course_utils/{data.EMBEDDED}"}
+    shutil.copy(ROOT / "data" / data.EMBEDDED, tmp_path)
+    monkeypatch.setattr(data, "__file__", str(tmp_path / "data.py"))
+    monkeypatch.setattr(data, "REPOSITORY_DATA", tmp_path / "nowhere")
+    monkeypatch.setenv("COURSE_PROFILE", "quick")
+    assert len(data.load("mnist").x_train) == 4000
