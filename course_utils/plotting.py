@@ -183,20 +183,21 @@ def latent_maps(maps, labels, *, unit="", limits=None):
             axis.set(title=title, xlim=limits, ylim=limits)
             if unit:
                 axis.set(xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
-            else:
+            else:  # a map without units: only the proportions of its distances can mean anything
                 axis.set(xticks=[], yticks=[])
+                axis.set_aspect("equal", adjustable="datalim" if limits is None else "box")
     return figure
 
 
 def _scatter_digits(axis, codes, labels):
     import matplotlib.patheffects as effects
 
+    look = {"s": np.clip(15000 / len(codes), 4, 16), "alpha": 0.5, "linewidths": 0, "rasterized": True}
     if labels is None:
-        axis.scatter(*codes.T, s=4, alpha=0.5, linewidths=0, color="0.3", rasterized=True)
+        axis.scatter(*codes.T, color="0.3", **look)
         return
     for digit in np.unique(labels):
-        chosen = codes[labels == digit]
-        axis.scatter(*chosen.T, s=4, alpha=0.5, linewidths=0, color=DIGIT_COLOURS[digit], rasterized=True)
+        axis.scatter(*codes[labels == digit].T, color=DIGIT_COLOURS[digit], **look)
     for digit in np.unique(labels):
         text = axis.text(
             *np.median(codes[labels == digit], axis=0), digit, weight="bold", size=12, ha="center", va="center"
