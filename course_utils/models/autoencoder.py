@@ -97,7 +97,9 @@ def dense_stack(x, hidden, activation, kernel_regularizer=None):
     return x
 
 
-def build_conv_autoencoder(latent_dim, *, filters=(16, 32), unpooling="transposed", image_shape=(28, 28, 1)):
+def build_conv_autoencoder(
+    latent_dim, *, filters=(16, 32), unpooling="transposed", activation="leaky_relu", image_shape=(28, 28, 1)
+):
     """A convolutional autoencoder: each level halves height and width on the way in, doubles them on the way out.
 
     The encoder strides. The decoder uses transposed convolutions, or upsamples as named and then
@@ -108,6 +110,7 @@ def build_conv_autoencoder(latent_dim, *, filters=(16, 32), unpooling="transpose
         latent_dim: width of the code.
         filters: channels of each level, from the image to the code.
         unpooling: one of `"transposed"`, `"nearest"`, `"bilinear"`, `"bed_of_nails"`, `"max"`.
+        activation: of all layers but the code and the image.
         image_shape: `(height, width, channels)`; height and width are divisible by 2 a level.
 
     Returns:
@@ -127,24 +130,24 @@ def build_conv_autoencoder(latent_dim, *, filters=(16, 32), unpooling="transpose
     x = images = keras.Input(image_shape)
     positions = []
     for channels in filters:
-        x = _halve(x, channels, unpooling, positions)
+        x = _halve(x, channels, activation, unpooling, positions)
     code = layers.Dense(latent_dim, name="code")(layers.Flatten()(x))
     encoder = keras.Model(images, [code, *positions] if positions else code, name="encoder")
 
     codes = keras.Input((latent_dim,))
     remembered = [keras.Input(p.shape[1:]) for p in positions]
-    y = layers.Reshape(x.shape[1:])(layers.Dense(math.prod(x.shape[1:]), "relu")(codes))
+    y = layers.Reshape(x.shape[1:])(layers.Dense(math.prod(x.shape[1:]), activation)(codes))
     for level in reversed(range(len(filters))):
-        channels, activation = (filters[level - 1], "relu") if level else (image_shape[-1], "sigmoid")
-        y = _double(y, channels, activation, unpooling, remembered[level] if remembered else None)
+        output = (filters[level - 1], activation) if level else (image_shape[-1], "sigmoid")
+        y = _double(y, *output, unpooling, remembered[level] if remembered else None)
     decoder = keras.Model([codes, *remembered] if remembered else codes, y, name="decoder")
     return Autoencoder(encoder, decoder)
 
 
-def _halve(x, channels, unpooling, positions):
+def _halve(x, channels, activation, unpooling, positions):
     if unpooling != "max":
-        return layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu")(x)
-    x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
+        return layers.Conv2D(channels, 3, strides=2, padding="same", activation=activation)(x)
+    x = layers.Conv2D(channels, 3, padding="same", activation=activation)(x)
     x, where = MaxPoolingWithPositions2D(2)(x)
     positions.append(where)
     return x
