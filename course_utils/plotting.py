@@ -124,6 +124,8 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
         for shade, (label, level) in zip(("0.2", "0.5", "0.7"), (levels or {}).items()):
             axis.axhline(level, color=shade, linestyle="--", linewidth=1.2, label=label)
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        if x is None:
+            axis.xaxis.get_major_locator().set_params(integer=True)
         if log_x:
             axis.set_xscale("log")
         if log_y:

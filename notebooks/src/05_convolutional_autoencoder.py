@@ -386,8 +386,8 @@ stretched = {name: 0.5 + 0.5 * outputs[0][:8] / np.abs(outputs[0][:8]).max() for
 plotting.image_rows(stretched)
 
 # %% [markdown]
-# **What to notice.** The transposed convolution and the bed of nails show a grid of dots, the same in each image. Nearest neighbour and bilinear show none. Max unpooling shows the digits
-# from which we took the positions, although its codes are random noise: keep that in mind for section 7.
+# **What to notice.** The transposed convolution and the bed of nails show a fine grid, in the same place in each image. Nearest neighbour and bilinear show soft blobs and no grid. Max unpooling is noisy, but has no
+# fixed grid: its values stand where the maxima were, and that differs from image to image.
 #
 # Now a number for it. Two doublings repeat their pattern every 4 pixels, so each pixel has one of 4 × 4 **phases**: its row and its column modulo 4. We take the mean square of the output at
 # each phase. If the decoder treats all pixels alike, the 16 numbers are about equal. Their standard deviation divided by their mean is the **unevenness**: 0 means no checkerboard.
