@@ -671,7 +671,8 @@ plotting.bars({**shares, **controls}, "share recognised")
 # %%
 for name, images in samples.items():
     digits, confidence = judgement(images)
-    counts = np.bincount(digits[confidence > 0.9], minlength=10) / np.sum(confidence > 0.9)
+    counts = np.bincount(digits[confidence > 0.9], minlength=10)
+    counts = counts / max(counts.sum(), 1)
     print(f"{' '.join(name.split()):>10}: " + "  ".join(f"{digit}: {count:.2f}" for digit, count in enumerate(counts)))
 
 # %% [markdown]
