@@ -26,7 +26,7 @@
 # - which loss value to expect, in nats, for 2-D and 20-D codes
 #
 # **You need** Keras models and `fit`, logarithms, the normal distribution, and lesson 01.
-# **Time:** about 8 minutes on a 2-core CPU, 40 seconds in the quick profile
+# **Time:** 19 minutes in the stored run, on two busy CPU cores; about a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -87,8 +87,8 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** The codes of real digits decode to something like those digits: two numbers a digit are not much, yet
-# most digits can be made out. The random codes in the last row all give more or less the same few shapes, and many are no digits.
+# **What to notice.** The codes of real digits decode to something like those digits. Two numbers are not much for a digit, yet
+# most can be made out. The random codes in the last row decode to scribble.
 # The decoder is not broken. It was never asked about these codes. The map of the codes shows why.
 
 # %%
@@ -109,7 +109,8 @@ print(f"empty share of the bounding box: {empty_share(plain_codes):.0%}")
 
 # %% [markdown]
 # **What to notice.** The codes spread as far as they like: the axes run over tens of units, and no one could have told you the
-# range before training. Between the rays lies empty space. A code drawn from there is one that the decoder has never met.
+# range before training. N(0, I), where we drew our random codes, is a small spot in the middle, and few digits live there. Around the
+# cloud, and inside it, lies empty space: codes that the decoder has never met.
 #
 # Nothing in the loss says *where* codes should lie, nor that the space between two codes should mean anything. So random
 # codes can't work, however long we train. We need two things: a place where codes are expected, and no gaps in it.
@@ -460,9 +461,9 @@ plotting.bars(
 
 # %% [markdown]
 # **What to notice.** With the pixels averaged and the KL term summed, the KL term is next to zero: the code carries nothing, and the decoder can
-# only draw the average digit. This is **posterior collapse**, made by a reduction. Averaging both is milder and still far
-# from the ELBO. Averaging only the KL term does the reverse: the code carries more than it is worth, the reconstruction gains, the
-# ELBO loses, and random codes become worse. Nothing crashes, and each of the four losses falls nicely while training. Only the right units show it.
+# only draw the average digit. This is **posterior collapse**, made by a reduction. Averaging both is no cure: β is still far above one.
+# Averaging only the KL term does the reverse: the code carries more than it is worth, the reconstruction gains a little, and
+# the ELBO loses far more. Nothing crashes, and each of the four losses falls nicely while training. Only the right units show it.
 #
 # So this course sums over pixels and over latent dimensions, and averages over the batch only.
 #
@@ -512,8 +513,7 @@ plotting.image_rows(rows)
 # %% [markdown]
 # **What to notice.** With $s = 1$ each pixel may be off by a whole grey scale, so there is little to gain from a precise code:
 # the KL term is small and the digits blur towards an average. With $s = 0.2$ the same squared error weighs 25 times
-# as much, the code carries many more nats, and the strokes are sharp. Cross-entropy lies close to the latter on MNIST, since almost all of its pixels
-# are nearly black or nearly white.
+# as much, the code carries many more nats, and each digit keeps its shape. Cross-entropy lies between the two here.
 #
 # Do not compare the three losses with each other. A Gaussian is a density over grey values, a coin a probability of black and white: their nats
 # have different zeros. Cross-entropy on grey values is no likelihood at all, just a loss that works well.
@@ -558,8 +558,8 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** Twenty dimensions carry several times as many nats, and pay for it many times over in reconstruction: the digits keep
-# their own handwriting. The random samples tell another story. In 2-D nearly every sample looks like a digit, if a
+# **What to notice.** A code of twenty numbers carries several times as many nats. The KL term charges for each of them, and the
+# reconstruction gains more than that: the digits keep their own handwriting. The random samples tell another story. In 2-D nearly every sample looks like a digit, if a
 # blurred one. In 20-D the strokes are sharper, and more of the samples are no digit: the better ELBO does not make
 # every random code a good one. Lesson 08 counts them.
 #
