@@ -30,18 +30,17 @@ class Exercise:
             return answer
         sign = "✗"
         if _has_gap(answer):
-            sign, fault = "○", "not attempted yet. Replace the `...` and run the cell again"
-        print(f"{sign} {self.name}: {fault}. Help: ex.{self.name}.hint(). Going on with the reference.")
+            sign, fault = "○", "not attempted yet. Replace the `...` and run the cell again."
+        print(f"{sign} {self.name}: {fault} Help: ex.{self.name}.hint(). Going on with the reference.")
         return self.reference
 
     def _first_fault(self, answer):
         try:
             faults = (check(answer) for check in self.checks)
             fault = next((fault for fault in faults if fault is not None), None)
-            return fault and f"not right yet. {fault}"
+            return fault and f"not right yet. {fault}{'' if fault.endswith(('.', '?')) else '.'}"
         except Exception as error:  # whatever a student's code may raise
-            message = str(error).strip().split("\n")[0] or "no message"
-            return f"raised {type(error).__name__}: {message.rstrip('.')}"
+            return f"raised {type(error).__name__}: {_first_line(error)}."
 
     def hint(self):
         """Prints the hint."""
@@ -56,6 +55,13 @@ class Exercise:
 def exercise(*, checks, hint):
     """Decorator that makes an `Exercise` of its reference solution; see `Exercise` for the arguments."""
     return lambda reference: Exercise(reference, checks, hint)
+
+
+def _first_line(error):
+    """The first line of an error's message, without the frame that Keras puts around an error in a layer."""
+    plain = re.sub(r"\x1b\[\d+m", "", str(error))
+    lines = [line for line in plain.split("\n") if line.strip() and not line.startswith("Exception encountered when")]
+    return lines[0].strip().rstrip(".") if lines else "no message"
 
 
 def _has_gap(answer):
