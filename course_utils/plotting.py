@@ -182,7 +182,9 @@ def latent_maps(maps, labels, *, unit="", limits=None):
     with _new_figure(1, len(maps), (4.3 * len(maps), 4.2)) as (figure, axes):
         for axis, (title, codes) in zip(axes[0], maps.items()):
             _scatter_digits(axis, codes, labels)
-            axis.set(title=title, xlim=limits, ylim=limits)
+            axis.set_title(title)
+            if limits is not None:  # limits of None would count as set by hand, and stop the equal aspect below
+                axis.set(xlim=limits, ylim=limits)
             if unit:
                 axis.set(xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
             else:  # a map without units: only the proportions of its distances can mean anything

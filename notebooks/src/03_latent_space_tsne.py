@@ -25,7 +25,7 @@
 # - what perplexity and the random seed change, and what distances, sizes and gaps on a t-SNE map do not mean
 # - to judge a code without looking: k-means with normalised mutual information, and k nearest neighbours
 #
-# **You need** lesson 01 (encoder, code, decoder, PCA). **Time:** about MINUTES minutes on a 2-core CPU, SECONDS seconds in the quick profile
+# **You need** lesson 01 (encoder, code, decoder, PCA). **Time:** about 7 minutes on a 2-core CPU that had other work besides, under a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -290,7 +290,7 @@ title = "t-SNE of the 32-unit code, digits drawn at their places"
 images_on_map(tsne_map, mnist.x_test[shown], labels, title, spacing=0.026)
 
 # %% [markdown]
-# **What to notice.** On the t-SNE map nearly every digit has an island of its own; 4, 9 and 7 share a coast. On the other two maps the digits share most of the land.
+# **What to notice.** On the t-SNE map most digits have an island or a coast of their own, and 4 and 9 touch. On the other two maps the digits share most of the land.
 # Look inside an island: handwriting changes steadily from one shore to the other, most clearly the slant of the 1s.
 # Look at the strays on a wrong island or between two: many of them would fool you, too.
 #
@@ -375,8 +375,9 @@ for value, places in by_perplexity.items():
 
 # %% [markdown]
 # **What to notice.** With perplexity 2 a point cares for two neighbours, and the map falls into crumbs, a few look-alikes each, with no island in sight.
-# From 5 on the islands appear; higher values make them rounder and closer and keep larger neighbourhoods better, smaller ones a little less well.
-# None of these pictures is the true one. What several of them show can be believed: 1 is apart, 4 and 9 belong together.
+# From 5 on the islands appear. The highest perplexity keeps the 100 nearest neighbours best; for the 10 nearest a middle one does as well or better.
+# None of these pictures is the true one. Look for the 0s at 30 and at 100: the same codes, another place.
+# What several maps show can be believed: 1 keeps to itself, 4 and 9 belong together.
 
 # %% [markdown]
 # Now several starts. `init="random"` scatters the points at first and takes a seed;
@@ -403,7 +404,10 @@ for value in (30, 5):
         print(f"10 nearest neighbours on the map to {neighbours_kept(a, other, 10):.2f}")
 
 # %% [markdown]
-# **What to notice.** SEEDS
+# **What to notice.** On the full data all starts at perplexity 30 lead to the same map, turned or mirrored: nothing on a map has an up or a left.
+# At perplexity 5 two random starts keep most neighbours in common and yet lay the islands out in another order.
+# (With the few points of the quick profile that happens at 30 as well.) Each point feels only its neighbourhood, so which islands end up side by side is partly an accident of the start.
+# A PCA start makes the accident repeatable. It does not make it true.
 
 # %% [markdown]
 # ## 6. What t-SNE distances, sizes and gaps do not mean
@@ -469,7 +473,9 @@ for name in three_maps:
     )
 
 # %% [markdown]
-# **What to notice.** SPREADS
+# **What to notice.** In the code all digits spread about equally wide, the 1s a little less. The t-SNE map shows a ratio of about two between its widest island and its narrowest,
+# and not in the code's order: with ten values a rank correlation below about 0.65 is compatible with chance.
+# Nor is t-SNE the only map that lies about sizes. The 2-unit bottleneck draws the 1s, the code's most compact digit, as its widest.
 
 # %% [markdown]
 # **Clusters out of nothing.** The last test: points with no groups at all, one round Gaussian cloud.
@@ -694,6 +700,7 @@ expect(
 #
 # - van der Maaten & Hinton, [Visualizing data using t-SNE](https://jmlr.org/papers/v9/vandermaaten08a.html), 2008: the method and perplexity.
 # - van der Maaten, [Accelerating t-SNE using tree-based algorithms](https://jmlr.org/papers/v15/vandermaaten14a.html), 2014: Barnes-Hut, as in scikit-learn.
+# - LeCun, Bottou, Bengio & Haffner, [Gradient-based learning applied to document recognition](https://doi.org/10.1109/5.726791), 1998: MNIST, and nearest neighbours on its pixels.
 # - Wattenberg, Viégas & Johnson, [How to use t-SNE effectively](https://doi.org/10.23915/distill.00002), 2016: what to read from a map, with maps to play with.
 # - Kobak & Berens, [The art of using t-SNE for single-cell transcriptomics](https://doi.org/10.1038/s41467-019-13056-x), 2019: PCA starts, learning rates and perplexities for large data.
 # - Hinton & Salakhutdinov, [Reducing the dimensionality of data with neural networks](https://doi.org/10.1126/science.1127647), 2006: a 2-unit deep autoencoder against PCA on these digits.
