@@ -129,3 +129,9 @@ def test_animation_is_a_gif_inside_the_page(digits):
     assert gif.n_frames == 8, "there and back again, without doubling the ends"
     page = plotting.animation(digits[:5], seconds=2, zoom=2, back=False).data
     assert Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', page)[1]))).n_frames == 5
+
+
+def test_latent_maps_without_labels_draw_points_of_one_kind_in_true_proportions():
+    axis = plotting.latent_maps({"cloud": CODES}, None).axes[0]
+    assert len(axis.collections) == 1 and not axis.texts
+    assert axis.get_aspect() == 1
