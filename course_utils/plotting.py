@@ -170,7 +170,7 @@ def _bar(axis, positions, heights, width, label, digits):
     axis.bar_label(drawn, [f"{height:.{digits}g}" for height in heights], fontsize=8, padding=2)
 
 
-def latent_maps(maps, labels, *, unit="", limits=None):
+def latent_maps(maps, labels, *, unit="", limits=None, circle=None):
     """Scatter plots of 2-D codes side by side, one colour a digit, its name at the median of its points.
 
     Args:
@@ -178,10 +178,13 @@ def latent_maps(maps, labels, *, unit="", limits=None):
         labels: digits `(n,)`, or None for points of one kind.
         unit: name of the axes, such as `"z"`: they are then labelled z₁ and z₂.
         limits: optional `(low, high)` for all axes.
+        circle: optional radius of a circle around the origin, such as the one that holds 95% of N(0, I).
     """
     with _new_figure(1, len(maps), (4.3 * len(maps), 4.2)) as (figure, axes):
         for axis, (title, codes) in zip(axes[0], maps.items()):
             _scatter_digits(axis, codes, labels)
+            if circle is not None:
+                _draw_circle(axis, circle)
             axis.set_title(title)
             if limits is not None:  # limits of None would count as set by hand, and stop the equal aspect below
                 axis.set(xlim=limits, ylim=limits)
@@ -191,6 +194,33 @@ def latent_maps(maps, labels, *, unit="", limits=None):
                 axis.set(xticks=[], yticks=[])
                 axis.set_aspect("equal", adjustable="datalim" if limits is None else "box")
     return figure
+
+
+def gaussians_on_map(mean, log_var, labels, *, circle, title=""):
+    """Each image's q(z|x) as an ellipse of one standard deviation, in its digit's colour.
+
+    Args:
+        mean, log_var: of each q(z|x), `(n, 2)`.
+        labels: digits `(n,)`.
+        circle: radius of a circle around the origin, such as the one that holds 95% of N(0, I).
+        title: optional text above.
+    """
+    from matplotlib.patches import Ellipse
+
+    with _new_figure(size=(5.6, 5.6)) as (figure, axes):
+        axis = axes[0, 0]
+        for place, diameters, digit in zip(mean, 2 * np.exp(log_var / 2), labels):
+            axis.add_patch(Ellipse(place, *diameters, facecolor=DIGIT_COLOURS[digit], edgecolor="0.2", alpha=0.6))
+            axis.annotate(str(digit), place, ha="center", va="center", fontsize=6)
+        _draw_circle(axis, circle)
+        axis.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+        axis.autoscale_view()
+    return figure
+
+
+def _draw_circle(axis, radius):
+    angle = np.linspace(0, 2 * np.pi, 200)
+    axis.plot(radius * np.cos(angle), radius * np.sin(angle), color="black", linewidth=1.2)
 
 
 def _scatter_digits(axis, codes, labels):

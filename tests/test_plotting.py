@@ -31,6 +31,7 @@ def _every_figure(digits):
         "curves": plotting.curves({"a": [3, 2, 1]}, "epoch", "loss (nats)", levels={"PCA": 1.5}, log_y=True),
         "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
         "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, unit="z"),
+        "gaussians_on_map": plotting.gaussians_on_map(CODES, 0 * CODES, LABELS, circle=2.0),
         "path_on_map": plotting.path_on_map(CODES, LABELS, CODES[:3], digits[:5]),
         "images_on_map": plotting.images_on_map(CODES, digits, LABELS),
         "histograms": plotting.histograms({"a": CODES}, "value"),
@@ -54,6 +55,16 @@ def test_every_function_returns_a_closed_figure_and_draws_it(digits):
         assert isinstance(figure, Figure), name
         figure.draw_without_rendering()
     assert plt.get_fignums() == []
+
+
+def test_gaussians_on_map_draws_an_ellipse_of_one_standard_deviation_an_image():
+    from matplotlib.patches import Ellipse
+
+    log_var = np.log(np.square([[0.5, 2.0], [1.0, 1.0]]))
+    axis = plotting.gaussians_on_map(CODES[:2], log_var, LABELS[:2], circle=2.0).axes[0]
+    ellipses = [patch for patch in axis.patches if isinstance(patch, Ellipse)]
+    np.testing.assert_allclose([(e.width, e.height) for e in ellipses], [(1, 4), (2, 2)])
+    np.testing.assert_allclose(np.hypot(*axis.lines[0].get_data()), 2.0)
 
 
 def test_the_style_ends_with_the_figure(digits):
