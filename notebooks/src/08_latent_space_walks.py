@@ -26,7 +26,8 @@
 # - how a conditional VAE separates the digit from the handwriting
 # - how to judge drawn digits with a classifier, and what such a judge cannot tell
 #
-# **You need** lesson 07 (mean, log-variance, ELBO). **Time:** about 6 minutes on a 2-core CPU, 30 seconds in the quick profile
+# **You need** lesson 07 (mean, log-variance, ELBO). **Time:** 85 seconds in the quick profile on a busy 2-core CPU;
+# the full run is not measured yet
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -179,9 +180,9 @@ plotting.mosaic(
 )
 
 # %% [markdown]
-# **What to notice.** There are no gaps. Each digit has its region, neighbours resemble each other, and at the borders one digit turns
-# into the next. Within a region the handwriting changes. Some digits get more room than others, and where many regions meet the
-# pictures are blurred: two numbers are few for all that.
+# **What to notice.** Neighbours resemble each other everywhere: one digit turns into the next without a jump. Regions of single digits
+# form, with the handwriting changing inside them. The shorter the training, the fewer regions there are and the larger the blur between
+# them. Two numbers are few for all that.
 #
 # Where would the judge draw the borders? We ask it about a fine, evenly spaced grid and colour the places that it recognises.
 
@@ -195,8 +196,8 @@ plotting.latent_maps(
 )
 
 # %% [markdown]
-# **What to notice.** The white seams are the borders. They are the price of a map without holes: to get from one digit to another one has to
-# pass through pictures that are neither. Regions at the rim reach outwards without end, since nothing competes with them there.
+# **What to notice.** White places are those where the judge does not make up its mind: the borders between digits, and, after a short
+# training, much of the middle. A map without holes has a price: the way from one digit to another leads through pictures that are neither.
 #
 # ## Along the axes
 #
@@ -212,7 +213,7 @@ traversals = {
 plotting.image_rows(traversals, [f"{value:g}" for value in values])
 
 # %% [markdown]
-# **What to notice.** Each axis leads through several digits. Neither has a name such as "slant". Nothing in the ELBO asks for that:
+# **What to notice.** A single axis leads through more than one digit. Neither has a name such as "slant". Nothing in the ELBO asks for that:
 # turn prior and codes by any angle, and both of its terms stay the same. The axes are arbitrary.
 #
 # In ten dimensions we start from a test digit instead of the origin. We show the five coordinates that cost the most KL, hence carry
@@ -231,8 +232,7 @@ for j in busiest:
 plotting.image_rows(rows, [f"{value:g}" for value in values])
 
 # %% [markdown]
-# **What to notice.** Most coordinates change several things at once. The digit itself often survives for a while in the middle of the row and changes
-# towards the ends. If we want a direction with a meaning, we have to look for it. That comes below.
+# **What to notice.** A coordinate changes several things at once, and towards the ends of a row often the digit itself. If we want a direction with a meaning, we have to look for it. That comes below.
 #
 # ### Explore it yourself
 #
@@ -327,7 +327,7 @@ plotting.image_rows(rows, [f"{share:.1f}" for share in t])
 
 # %% [markdown]
 # **What to notice.** Mixing pixels shows two ghosts, one fading, one appearing. Both latent paths deform one digit into the
-# other, with single strokes all the way. The two differ little to the eye.
+# other. The two differ little to the eye.
 #
 # One pair proves nothing. We take many pairs of test digits with different labels and follow the norm of the code and the
 # judge's confidence along their paths.
@@ -360,10 +360,10 @@ for name, images in drawn.items():
 plotting.curves(recognised, "t", "share recognised", x=t)
 
 # %% [markdown]
-# **What to notice.** The straight path loses about a quarter of its norm half-way. The spherical one keeps it. Mixed pixels fool
-# nobody: half-way few are recognised, though the ends are real digits. On the latent paths the dip is there too, since every way from one
-# digit to another crosses a border. Read off yourself how much the spherical path gains in the middle: in ten dimensions the shell is not
-# yet thin, so expect a modest effect.
+# **What to notice.** The straight path loses between a quarter and a third of its norm half-way, as computed above. The spherical one keeps it.
+# The share recognised dips half-way on all three paths, since every way from one digit to another crosses a border. Compare the three
+# numbers above the figure. In a run of the quick profile they were 0.13 for mixed pixels, 0.06 for the straight and 0.22 for the
+# spherical path: leaving the shell had cost the straight path even what pixel mixing kept.
 #
 # ## Directions with a meaning
 #
@@ -441,7 +441,7 @@ plotting.image_rows(rows, [f"{strength:+g}" for strength in strengths])
 
 # %% [markdown]
 # **What to notice.** Strength 0, in the middle, is the digit as the model reconstructs it. One vector thins and thickens the
-# stroke, the other tips the digit over. The same two vectors work for both digits.
+# stroke, the other tips the digit over. The same two vectors serve both digits. At the ends a digit can change into another.
 #
 # It looks right. Is it? We apply both vectors to many test digits at all strengths, measure both attributes in what is
 # drawn, and count how often the judge still sees the digit that it saw at strength 0.
@@ -528,7 +528,7 @@ plotting.path_on_map(
 
 # %% [markdown]
 # **What to notice.** Left the way from digit to digit through their middles, right its hundred frames, row by row. Where the way crosses
-# the region of another digit, that digit turns up: the plane is crowded.
+# the region of another digit, that digit turns up, and where regions are crowded the frames are blurred.
 #
 # In ten dimensions there is more room. Six walks run side by side, each through ten test digits from 0 to 9.
 
@@ -540,7 +540,7 @@ for i in range(6):
 plotting.animation(np.concatenate(walkers, axis=2), seconds=16, zoom=4, back=False)
 
 # %% [markdown]
-# **What to notice.** Strokes bend, open and close. Nothing jumps, and no frame is a double exposure. This is what "no holes"
+# **What to notice.** Strokes bend, open and close, and nothing jumps. This is what "no holes"
 # looks like in motion.
 #
 # ## Any digit in one handwriting
@@ -579,8 +579,9 @@ for name, codes in {"10-D VAE": wide_codes, "conditional VAE": styles}.items():
     print(f"digit told from the code of the {name}: {neighbours.score(codes[n_known:], mnist.y_test[n_known:]):.2f}")
 
 # %% [markdown]
-# A nearest-neighbour classifier reads the digit from the codes of the ordinary VAE with ease. From the conditional VAE's codes it can
-# hardly tell it; guessing would give about 0.1. The code really holds something else.
+# A nearest-neighbour classifier tries to read the digit from the codes; guessing would give about 0.1. The lower its score on the
+# conditional VAE's codes, the less they hold of the digit. Driving it out takes training: in the quick profile the
+# score is still 0.73, against 0.81 for the ordinary VAE, so there the code has kept most of it.
 #
 # To draw all digits in one handwriting we have to pair each code with every label.
 #
@@ -606,8 +607,9 @@ rows = {f"slant {slant(mnist.x_test[[i]])[0]:+.2f}": [mnist.x_test[i], *drawn] f
 plotting.image_rows(rows, ["test digit", *range(10)])
 
 # %% [markdown]
-# **What to notice.** Each row is one code, taken from the test digit on its left. Slant, width and thickness carry over from that one digit to all ten. The
-# model has never seen two digits by the same hand as such: nobody told it who wrote what.
+# **What to notice.** Each row is one code, taken from the test digit on its left. Slant and thickness carry over from that one digit to the others.
+# Nobody told the model who wrote what. Look along a row for digits that ignore their label: after a short training there are many, since
+# the code still decides the digit.
 #
 # Again we measure. Codes come from the prior now. Does the judge see the digit that was asked for? And how much of the differences in
 # slant and ink, after each digit's own mean is taken off, is due to the code? If the ten digits of a row had nothing in common, the variance of the
@@ -662,9 +664,13 @@ shares = {name: share_recognised(images) for name, images in samples.items()}
 plotting.bars({**shares, **controls}, "share recognised")
 
 # %% [markdown]
-# **What to notice.** Naive codes of the autoencoder decode to dim mixtures, and the judge recognises almost none. Its codes are spread far
-# wider than $\mathcal{N}(0, I)$. The fair choice mends the scale but not the shape: the codes form clusters with empty space between, and a Gaussian
-# fitted to each coordinate draws from the empty space as well. Keep the control in mind, and look at the pictures too: sharp scribble can be recognised by mistake.
+# **What to notice.** Compare the naive autoencoder with the others first: its codes are spread far wider than $\mathcal{N}(0, I)$, so naive draws
+# all fall into the middle and give dim mixtures. The fair choice mends the scale. It does not mend the shape: codes form clusters, and a Gaussian fitted to each
+# coordinate also draws from the space between them.
+#
+# **The fair comparison does not always go the VAE's way.** In the quick profile, with 4,000 digits and six epochs, the fitted autoencoder had
+# about 0.26 of its samples recognised and the 10-D VAE about 0.13. The autoencoder's pictures are sharp, even where they are scribble, and the judge
+# likes sharp pictures; the young VAE's are blurred. Which one leads in your run, the last line under "What you should see" says.
 #
 # A judge who looks at one picture at a time can be fooled by a model that always draws the same good 1. So we also count what is drawn.
 
@@ -676,17 +682,18 @@ for name, images in samples.items():
     print(f"{' '.join(name.split()):>10}: " + "  ".join(f"{digit}: {count:.2f}" for digit, count in enumerate(counts)))
 
 # %% [markdown]
-# <details><summary><b>Question.</b> The 2-D VAE has a far worse ELBO than the 10-D one. Why are so many of its samples recognised?</summary>
+# <details><summary><b>Question.</b> Is the model with the most recognised samples the best model?</summary>
 #
-# In the plane the decoder has little room for detail: it draws an average, clean digit for each place, and clean is what the judge likes.
-# The 10-D VAE has to fill far more room with the same training digits, so more of its prior falls between them. The ELBO also asks for
-# the individual digit, and there the plane fails. Two measures, two winners: say which one you mean by "better".
+# Not by this number alone. A decoder that always draws the same clean 0 would score 1, and the counts above show how uneven a model's digits can be: in the quick
+# profile nearly all recognised samples of the 2-D VAE are zeros. The ELBO asks for something else, that every individual
+# test digit is likely. And a sharp scribble may be recognised by mistake. Say which measure you mean by "better".
 #
 # </details>
 #
 # ## What you should see
 #
-# The bounds leave room for the noise between machines. A lesson whose training failed does not meet them.
+# The bounds leave room for the noise between machines. Those of the quick profile were set after a run of it. Those of the full profile are
+# expectations that no full run has tested yet. The lead has a bound against naive codes only; against fitted codes it is printed without one.
 
 # %%
 expect("judge: accuracy on test digits", judge_accuracy, at_least=budget(0.98, quick=0.93))
@@ -705,8 +712,9 @@ print(f"lead over the autoencoder with fitted codes: {fair_lead:+.2f}")
 # - Quantiles of the prior show a latent plane as it is used: each place of the grid stands for an equal share of codes.
 # - Wide Gaussian codes lie on a shell of radius about $\sqrt d$. The straight path cuts inside, the spherical one stays on it.
 # - Coordinates have no names. Differences of mean codes do: they move an attribute by about as much as they should, if you compare like with like.
-# - What the decoder is told, the code need not hold. That is how a conditional VAE separates handwriting from digit.
-# - A prior that training has filled with codes is what lets a VAE draw. A plain autoencoder reconstructs better and draws worse.
+# - What the decoder is told, the code need not hold. With enough training a conditional VAE separates handwriting from digit.
+# - Codes drawn from the VAE's prior suit its decoder by design. For a plain autoencoder the result depends on how you draw its codes, and the
+#   fair choice can beat a VAE that is trained too little.
 #
 # ## Pitfalls
 #
