@@ -536,7 +536,7 @@ for name, (originals, damaged, _) in tests.items():
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** A missing block is filled with strokes that lead on from its edge, something no smoothing filter can do. Where the block hides the part that decides, a grey haze marks the network's doubt: the posterior mean again.
+# **What to notice.** A missing block is filled in from what stands around it, something no smoothing filter can do. Where the block hides the part that decides, a grey haze marks the network's doubt: the posterior mean again.
 #
 # ## Noise of another strength
 #
@@ -569,8 +569,8 @@ for sigma in (0.1, 1.0, 1.5):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Beyond its training, the first network is lost: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws strokes out of stronger noise. The second one has met strong noise and is more
-# cautious: it fades where it doubts. And look at the left end of the curves: with *weak* noise the filters win. The network redraws every pixel through its code, even those that needed no repair, and
+# **What to notice.** Beyond its training, the first network loses many decibels, though not more than the filters do. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
+# more cautious. And look at the left end of the curves: with *weak* noise the filters win. The network redraws every pixel through its code, even those that needed no repair, and
 # never reaches the fidelity of an image that is hardly touched. Easy noise is strange to it too.
 #
 # ## Damage that it never met
@@ -617,8 +617,8 @@ for originals, damaged, by_filter in tests.values():
     for name, images in ({"as it is": damaged} | by_filter | networks).items():
         lines[name].append(np.mean(psnr(originals, images)))
 columns = [
-    "Gaussian",
-    "salt and\npepper",
+    "noise\nσ = 0.5",
+    "salt,\npepper",
     "missing\nblock",
     "white\nlines",
     "blotches",
@@ -640,7 +640,7 @@ image_rows(rows | {"original": tests["low contrast"][0][:10]})
 
 # %% [markdown]
 # **What to notice.** Thin white lines go surprisingly well: like salt, they are bright where nothing around them is. The rest goes badly. Blotches are as smooth and as wide as strokes, so the networks turn them into strokes and
-# write digits that nobody wrote. A white block stays a white block, though a black one was the training's third kind. And low contrast, the mildest damage of all, which a gain and an offset undo
+# write digits that nobody wrote. A white block is taken for ink, though a black one was the training's third kind. And low contrast, the mildest damage of all, which a gain and an offset undo
 # to near perfection, costs the networks more than anything else compared with the best filter: a background that is grey everywhere was in no training batch. Nothing in the answer warns you. The network does not know what it does not know.
 #
 # The dim pictures of the filters have a reason too. Where a filter can't tell blotch from stroke, the best gain is a small one: grey is the safe answer for the squared error. That is the posterior mean of a machine that knows nothing.
