@@ -569,7 +569,7 @@ for sigma in (0.1, 1.0, 1.5):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Beyond its training, the first network loses many decibels, though not more than the filters do. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
+# **What to notice.** Beyond its training, the first network loses many decibels, much as the filters do. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
 # more cautious. And look at the left end of the curves: with *weak* noise the filters win. The network redraws every pixel through its code, even those that needed no repair, and
 # never reaches the fidelity of an image that is hardly touched. Easy noise is strange to it too.
 #
