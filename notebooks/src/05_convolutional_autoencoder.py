@@ -26,8 +26,8 @@
 # - where checkerboard patterns come from, and how to measure them
 # - what really crosses a bottleneck, and how convolutional and dense autoencoders compare when the same number of values does
 #
-# **You need** lesson 01 (encoder, code, decoder, loss) and matrix multiplication. **Time:** about FULLMIN minutes on a 2-core CPU,
-# QUICKSEC seconds in the quick profile (Colab's free CPU runtime has two cores as well; not measured there).
+# **You need** lesson 01 (encoder, code, decoder, loss) and matrix multiplication. **Time:** not yet measured
+# as a whole, neither in the full nor in the quick profile.
 
 # %% tags=["setup"]
 import sys
@@ -286,7 +286,7 @@ by_nails = as_grid(ops.conv(padded, kernel[::-1, ::-1]))
 print("bed of nails, then a convolution = transposed convolution:", np.array_equal(by_nails, by_keras))
 
 # %% [markdown]
-# So the two have the same checkerboard in their blood, and in the comparison below they should do about equally well. The transposed convolution saves the
+# So the two can express the same functions, checkerboards included. The transposed convolution saves the
 # multiplications by zero.
 #
 # ## 5. Encoder and decoder
@@ -352,7 +352,7 @@ shown = mnist.x_test[:10]
 plotting.image_rows({"original": shown, "your pair": ops.convert_to_numpy(yours(shown))})
 
 # %% [markdown]
-# **What to notice.** After a short training on part of the images, the digits can be read, and their edges are still soft. (As long as exercise 4 is open, this is the reference's pair.)
+# **What to notice.** This is a short training on part of the images: see which digits can be read already, and where strokes are still soft. (As long as exercise 4 is open, this is the reference's pair.)
 #
 # ## 6. Five unpoolings in the same decoder
 #
@@ -449,11 +449,13 @@ plotting.bars(
 plotting.image_rows({"original": shown} | {name: images[:10] for name, images in decoded.items()})
 
 # %% [markdown]
-# **What to notice.** TODO
+# **What to notice.** All five have the same number of weights, so what differs in error is due to the upsampling, except that max unpooling has its positions besides. Compare transposed convolution and bed of nails: they
+# can express the same functions, up to a shift by one pixel, so what separates their errors is mostly the luck of initialisation. Then compare the two bars of each decoder: how much of the untrained
+# pattern has training removed? The digits' own unevenness, printed under the table, is the level to compare with.
 #
 # ## 7. What really crosses the bottleneck
 #
-# The decoder with max unpooling wins by far. Too far: its input is not only the code. Count what it gets for one image.
+# The decoder with max unpooling has an advantage in that table that the others lack: its input is not only the code. Count what it gets for one image.
 
 # %% tags=["nbval-check-output"]
 code, *remembered = models["max unpooling"].encoder(mnist.x_test[:1])
@@ -486,7 +488,8 @@ print(f"{'mean image':24} test MSE {np.mean((some.mean(axis=0) - tested) ** 2):.
 plotting.image_rows({"original": shown} | {name: images[:10] for name, images in swapped.items()})
 
 # %% [markdown]
-# **What to notice.** TODO
+# **What to notice.** Compare two changes. In one the code is wrong and the positions are right, in the other it is the reverse. The larger the second error is against the first, the more of the message travels in the positions. The mean image's error
+# is what one gets with no message at all. Whatever the numbers are, this decoder takes no part in the comparison of the next section: its code is not the only thing that crosses the bottleneck.
 #
 # ## 8. The same width, convolutional or dense
 #
@@ -531,7 +534,8 @@ plotting.curves({kind: fits[kind, 32][0] for kind in KINDS}, "epoch", "test MSE 
 plotting.image_rows({"original": shown} | {kind: reconstruct(fair[kind, 16], shown) for kind in KINDS})
 
 # %% [markdown]
-# **What to notice.** TODO
+# **What to notice.** Compare within each width, and then look at the price: parameters and seconds. The rivals differ. At 16 numbers, a shallow network is held back by being almost linear. At 128, a nearly linear code is
+# enough for much of MNIST, and the shallow network is the stronger of the two dense ones. Few epochs favour whatever learns fastest, so this is a comparison at equal epochs, not of what each could reach in the end.
 #
 # ### Is it the neighbours?
 #
@@ -559,7 +563,8 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** TODO
+# **What to notice.** A dense layer has one weight for each pixel, so rearranging the pixels only rearranges its weights: any difference between its two bars is chance. The convolution has no such freedom. The difference between its
+# two bars is what neighbours are worth to it.
 #
 # <details><summary><b>Think about it:</b> a digit in MNIST always stands in the middle. Would you expect the convolution's advantage to grow or to shrink, if it stood anywhere in a larger image?</summary>
 #
@@ -575,7 +580,7 @@ BOUNDS = {
     (16, "deep dense"): 1,
     (32, "shallow dense"): 1,
     (32, "deep dense"): 1,
-    (128, "shallow dense"): budget(1.2, quick=1.6),
+    (128, "shallow dense"): budget(1, quick=1.6),
     (128, "deep dense"): 1,
 }
 for (width, rival), bound in BOUNDS.items():
@@ -597,8 +602,8 @@ expect(
 # - A convolution has the same few weights at every place. It is a matrix with a pattern; the transposed convolution multiplies by a matrix of the transposed pattern, and inverts nothing.
 # - Strides and pooling shrink an image: $\lfloor (n + 2p - k)/s \rfloor + 1$ pixels remain of $n$.
 # - A transposed convolution is a bed of nails followed by a convolution. If the stride does not divide the kernel's size, the uneven overlap gives a checkerboard; interpolation followed by a convolution does not.
-# - Max unpooling needs the positions of the maxima. They are part of what crosses the bottleneck, here even the larger part.
-# - At equal code width, the convolutional autoencoder reconstructs best. The advantage comes from the neighbours: with the pixels rearranged it is gone.
+# - Max unpooling needs the positions of the maxima. They are part of what crosses the bottleneck: here more bits than the image itself.
+# - A fair comparison holds the code's width, the images and the epochs equal, and counts parameters and seconds besides.
 #
 # ## Pitfalls
 #
