@@ -26,7 +26,7 @@
 # - which loss value to expect, in nats, for 2-D and 20-D codes
 #
 # **You need** Keras models and `fit`, logarithms, the normal distribution, and lesson 01.
-# **Time:** under 10 minutes on a 2-core CPU, about a minute in the quick profile
+# **Time:** about 9 minutes on a 2-core CPU, about a minute and a half in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -363,8 +363,8 @@ print(f"mean standard deviation of q(z|x): {np.exp(q_log_var / 2).mean():.2f}")
 
 # %% [markdown]
 # **What to notice.** The digits have moved into the prior's circle, or close to it. Each ellipse is a region
-# that belongs to its image. Where ellipses overlap, the decoder has to compromise, so similar digits become neighbours. Ellipses are
-# small in the crowd and larger at the rim, where a digit has the place to itself.
+# that belongs to its image. Only 150 are drawn; those of all the other digits lie between them. Where ellipses overlap, the decoder has to
+# compromise, so similar digits become neighbours. Ellipses are small in the crowd and larger at the rim, where a digit has the place to itself.
 #
 # ## The two terms compete
 #
