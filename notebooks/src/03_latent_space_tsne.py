@@ -25,7 +25,7 @@
 # - what perplexity and the random seed change, and what distances, sizes and gaps on a t-SNE map do not mean
 # - to judge a code without looking: k-means with normalised mutual information, and k nearest neighbours
 #
-# **You need** lesson 01 (encoder, code, decoder, PCA). **Time:** about 7 minutes on a 2-core CPU that had other work besides, under a minute in the quick profile
+# **You need** lesson 01 (encoder, code, decoder, PCA). **Time:** about 5 minutes on a 2-core CPU, about a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
