@@ -135,6 +135,9 @@ def refresh_text(number):
     """Puts edited Markdown into stored notebooks without a new run. Refuses where code has changed too."""
     for source in find_lessons(number):
         path = NOTEBOOKS / f"{source.stem}.ipynb"
+        if not path.is_file():
+            print(f"{source.stem} has no stored notebook yet: make notebooks LESSON={source.stem[:2]}")
+            continue
         stored, edited = nbformat.read(path, as_version=4), read_source(source)
         runs = [cell for cell in stored.cells if cell.cell_type == "code"]
         code = [cell for cell in edited.cells if cell.cell_type == "code"]
