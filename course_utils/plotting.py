@@ -89,13 +89,18 @@ def mosaic(images, columns, title="", xlabel="", ylabel=""):
         columns: images a row.
         title, xlabel, ylabel: optional texts.
     """
-    n, height, width, _ = images.shape
-    tiled = images.reshape(n // columns, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
+    tiled = _tile(images, columns)
     side = min(7, 0.5 * columns + 1)
     with _new_figure(size=(side, side * tiled.shape[0] / tiled.shape[1] + 0.4)) as (figure, axes):
-        _show(axes[0, 0], tiled[..., np.newaxis])
+        _show(axes[0, 0], tiled)
         axes[0, 0].set(title=title, xlabel=xlabel, ylabel=ylabel)
     return figure
+
+
+def _tile(images, columns):
+    """One image `(rows · height, columns · width, 1)` of n images, n a multiple of `columns`."""
+    n, height, width, _ = images.shape
+    return images.reshape(n // columns, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width, 1)
 
 
 def _show(axis, image):
@@ -105,14 +110,14 @@ def _show(axis, image):
     axis.spines[:].set_visible(False)
 
 
-def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=None, title=""):
+def curves(series, xlabel, ylabel, *, x=None, log_y=False, levels=None, title=""):
     """Lines in one pair of axes, such as the test loss of several models by epoch.
 
     Args:
         series: dictionary from label to values `(n,)`.
         xlabel, ylabel: what the axes show, with units.
         x: positions `(n,)`, shared by all lines; 1, 2, 3, … by default.
-        log_x, log_y: whether an axis is logarithmic.
+        log_y: whether the vertical axis is logarithmic.
         levels: optional dictionary from label to the height of a dashed level.
         title: optional text above.
     """
@@ -126,8 +131,6 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if x is None:
             axis.xaxis.get_major_locator().set_params(integer=True)
-        if log_x:
-            axis.set_xscale("log")
         if log_y:
             axis.set_yscale("log")
         axis.legend()
@@ -253,13 +256,12 @@ def path_on_map(codes, labels, path, images, *, unit="z", title=""):
     k, height, width, _ = images.shape
     columns = int(np.ceil(np.sqrt(k)))
     padded = np.concatenate([images, np.ones((-k % columns, height, width, 1), images.dtype)])
-    tiled = padded.reshape(-1, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
     with _new_figure(1, 2, (8.6, 4.2), width_ratios=(1.15, 1)) as (figure, axes):
         axis = axes[0, 0]
         _scatter_digits(axis, codes, labels)
         axis.plot(*path.T, color="black", marker="X" if len(path) == 1 else ".", markersize=11 if len(path) == 1 else 4)
         axis.set(title=title, xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
-        _show(axes[0, 1], tiled[..., np.newaxis])
+        _show(axes[0, 1], _tile(padded, columns))
     return figure
 
 
