@@ -131,6 +131,8 @@ class Resume(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.epoch_logs = []
         self.model._initial_epoch = None
+        if self.model.built and not self.model.optimizer.built:  # TensorFlow would do so in the first step, which it
+            self.model.optimizer.build(self.model.trainable_variables)  # then has to trace twice
         self.file = self._choose_file()
         if self.file is None or not self.file.is_file():
             return
@@ -148,8 +150,6 @@ class Resume(keras.callbacks.Callback):
             logs = json.loads(str(saved["epoch_logs"]))
             values = {part: [saved[f"{part}_{i}"] for i in range(saved[f"{part}_size"])] for part in PARTS}
         _check_shapes(self.model.variables, values["model"])
-        if not self.model.optimizer.built:  # Keras builds it in the first step, which would be too late
-            self.model.optimizer.build(self.model.trainable_variables)
         _check_shapes(self.model.optimizer.variables, values["optimizer"])
         for part, variables in self._variables().items():
             for variable, value in zip(variables, values[part]):

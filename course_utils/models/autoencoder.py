@@ -25,6 +25,7 @@ class Autoencoder(keras.Model):
     def __init__(self, encoder, decoder, **kwargs):
         super().__init__(**kwargs)
         self.encoder, self.decoder = encoder, decoder
+        self.built = True  # since both parts are
 
     def call(self, images):
         return self.decoder(self.encoder(images))
