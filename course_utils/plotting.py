@@ -236,9 +236,9 @@ def _scatter_digits(axis, codes, labels):
     for digit in np.unique(labels):
         axis.scatter(*codes[labels == digit].T, color=DIGIT_COLOURS[digit], **look)
     for digit in np.unique(labels):
-        text = axis.text(
-            *np.median(codes[labels == digit], axis=0), digit, weight="bold", size=12, ha="center", va="center"
-        )
+        middle = np.median(codes[labels == digit], axis=0)
+        look = {"weight": "bold", "size": 12, "ha": "center", "va": "bottom"}  # above, for a tight group to be seen
+        text = axis.annotate(str(digit), middle, (0, 2), textcoords="offset points", **look)
         text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
 
 

@@ -149,7 +149,7 @@ def _attribute_takes_quarters(answer):
     "len // 4 of them, or the last. Take the mean of the digits' differences.",
 )
 def attribute_vector(codes, values, labels):
-    """Mean code of each digit's quarter with the largest values, minus that with the smallest, averaged over digits.
+    """Mean over the labels that occur of: mean code of the quarter with the largest values, less the smallest.
 
     Shapes: codes (n, latent_dim), values (n,), labels (n,); returns (latent_dim,).
     """

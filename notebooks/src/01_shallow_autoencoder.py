@@ -23,7 +23,7 @@
 # - what encoder, code, decoder and loss are, and how to build all four from plain Keras layers;
 # - why an autoencoder is *self-supervised*: it has targets, and they come with the data;
 # - how much a network gains over principal component analysis (PCA), the best straight-line answer, and how much depth adds;
-# - what two penalties do: L1 on the code makes it sparse, L2 on the weights cleans them up;
+# - what two penalties do: L1 on the code makes it sparse, L2 on the weights smooths them, at a price;
 # - why the code must be a bottleneck: what a code as wide as the input learns.
 #
 # **You need** Python with NumPy, and to have trained any Keras model once; it is the first lesson.
@@ -52,6 +52,9 @@ mnist = load("mnist")
 
 # %% [markdown]
 # ## First see it work
+#
+# (The course has two profiles: `full`, and `quick` with fewer digits and epochs. `budget(8, quick=6)` is 8 in the first and 6 in the second; the line above says which one runs. The
+# environment variable `COURSE_PROFILE` sets it.)
 #
 # Run the next four cells; the explanation follows. A digit is an image of 28 × 28 grey values between 0 (black) and 1 (white).
 # A dense layer wants a vector, so each image is laid out as one row of 784 numbers.
@@ -107,7 +110,8 @@ plotting.encodings(mnist.x_test[:4], codes[:4], reconstruction[:4])
 #
 # $$c = W_e\,x + b_e, \qquad \hat x = \sigma(W_d\,c + b_d), \qquad \sigma(t) = \frac{1}{1 + e^{-t}}$$
 #
-# $W_e$ and $W_d$ are the weight matrices of encoder and decoder, $b_e$ and $b_d$ their biases. The sigmoid $\sigma$ keeps every
+# $W_e$ and $W_d$ are the weight matrices of encoder and decoder, $b_e$ and $b_d$ their biases. (Here $x$ and $c$ are columns, as in mathematics books. Keras keeps
+# one image a row and stores the transposes, so its encoder matrix has the shape (784, 32).) The sigmoid $\sigma$ keeps every
 # pixel between 0 and 1, so that the output is an image. The loss is the **mean squared error** (MSE), averaged over the $N$ images
 # $x^{(1)}, \dots, x^{(N)}$ and over the 784 pixels of each:
 #
@@ -150,9 +154,8 @@ print(f"784-32-784: {dense_parameters(784, 32):,} + {dense_parameters(32, 784):,
 #
 # <details><summary>Discussion</summary>
 #
-# Input: the words so far. Target: the next word, which the text itself provides. Both tasks hide something from
-# the network that the data know. For the next word it is the future. In an autoencoder it is everything that doesn't fit through the
-# bottleneck. Copying 784 free numbers through 32 is impossible, so the network must find out what digits have in common and spend the
+# Input: the words so far. Target: the next word, which the text itself provides. For the next word, the future
+# is hidden. In an autoencoder nothing is hidden from the encoder, but the decoder is kept from seeing the image. Copying 784 free numbers through 32 is impossible, so the network must find out what digits have in common and spend the
 # code on how they differ. The section on wide codes below takes the bottleneck away and looks at what is left of the task.
 #
 # </details>
@@ -191,7 +194,8 @@ plotting.image_rows(
 
 # %% [markdown]
 # **What to notice.** The easiest digits are ones, plain straight strokes: few white pixels, little to get wrong. The hardest have much ink, or loops
-# and flourishes that few other digits have. The network spends its 32 numbers on what is common, so what is rare is redrawn in a more common way.
+# and flourishes that few other digits have. The network spends its 32 numbers on what is common, so a rare flourish
+# comes out blurred, broken or not at all. (A digit with more ink also has more pixels to get wrong.)
 #
 # **Question.** The code has 32 numbers instead of 784, which is 24.5 times fewer. Does an image *file* get 24.5 times smaller too?
 #
@@ -224,15 +228,15 @@ print("it draws the same reconstructions as your own cells:", same)
 # ## How good is it? Ask PCA
 #
 # A test MSE says little by itself. The fair opponent is **principal component analysis** (PCA), which also squeezes images
-# into a few numbers and back. PCA is the best one can do with straight lines. With the mean training image $\mu$ and
+# into a few numbers and back. PCA is the best one can do with linear maps. With the mean training image $\mu$ and
 # $k$ orthonormal directions $v_1, \dots, v_k$, the columns of a matrix $V_k$,
 #
 # $$c = V_k^\top (x - \mu), \qquad \hat x = \mu + V_k\,c .$$
 #
 # Among all $k$-dimensional planes, PCA takes the one that lies closest to the training images in squared distance. The
-# directions are the first $k$ right singular vectors of the centred training images: if $X$ holds one training image a row, the
-# singular value decomposition is $X - \mu = U S V^\top$, with the singular values $s_1 \ge s_2 \ge \dots$ on the diagonal of
-# $S$. The squared error that is left, summed over the training set, is known in advance: $\sum_{j > k} s_j^2$.
+# directions are the first $k$ right singular vectors of the centred training images: let $X$ hold one training image a row and subtract $\mu$ from every row. The
+# singular value decomposition of the result is $U S V^\top$, where $U$ and $V$ have orthonormal columns, with the singular values $s_1 \ge s_2 \ge \dots$ on the diagonal of
+# $S$. $V_k$ holds the first $k$ columns of $V$; for images in rows the code is $(x - \mu)\,V_k$. The squared error that is left, summed over the training set, is known in advance: $\sum_{j > k} s_j^2$.
 #
 # PCA *is* an autoencoder: one dense layer in, one dense layer out. A linear autoencoder trained with the mean squared error ends
 # in the same plane (Baldi and Hornik, 1989), only with other axes in it. Ours differs in one thing, the sigmoid at its end.
@@ -297,8 +301,8 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** A wider code helps both. At widths 16 and 32 the autoencoder makes the smaller error, although its encoder and decoder are single
-# layers like PCA's. The next figure shows where it gains.
+# **What to notice.** A wider code helps both. After the full training the autoencoder makes the smaller error at all three widths, and its lead grows with the width, although its encoder and
+# decoder are single layers like PCA's. The next figure shows where it gains.
 
 # %%
 digits = mnist.x_test[:10]
@@ -310,8 +314,8 @@ plotting.image_rows(rows)
 
 # %% [markdown]
 # **What to notice.** Look at the background. PCA leaves grey ghosts there: a plane has no way to stop at black. The
-# sigmoid has, because it turns every large negative sum into almost exactly 0, and so the autoencoder's background is clean. At width 128 both
-# are so close to the original that the eye has trouble telling them apart.
+# sigmoid has, because it turns every large negative sum into almost exactly 0, and so the autoencoder's background is much cleaner. At width 128
+# both are close to the original; faint ripples around PCA's strokes remain.
 #
 # PCA's output may leave the interval from 0 to 1. Is it unfair to count that? The next cell cuts it off.
 
@@ -357,7 +361,7 @@ deep_history = train(
     deep,
     mnist.x_train,
     "deep 784-512-256-32",
-    epochs=budget(14, quick=6),
+    epochs=budget(14, quick=2),
     learning_rate=2e-3,
     validation_data=(mnist.x_test, mnist.x_test),
 )
@@ -374,7 +378,8 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** The test digits are only watched here, never trained on. On the full set the curves pass below both levels within the first
+# **What to notice.** The test digits are only watched here, never trained on. At first their curve is the *lower* one. That is bookkeeping: Keras averages the training loss over an epoch, while
+# the network improves, and measures the test loss at the epoch's end. On the full set the curves pass below both levels within the first
 # epochs. Where the two curves run together, the network has learned what holds for digits in general; where a gap opens between them, it
 # has started to learn its training digits by heart. Depth wants data and steps: in the quick profile, with 4,000 digits and few epochs, you
 # only see the beginning of this.
@@ -385,10 +390,11 @@ plotting.bars(at_32, "test MSE per pixel", title="Three ways through 32 numbers"
 
 # %% [markdown]
 # **What to notice.** All three codes have 32 numbers. Trained on all 60,000 digits, the deep network's error is far below PCA's and clearly
-# below the shallow network's. (After the quick profile's short training it is not ahead of the shallow one.)
+# below the shallow network's. The comparison is at equal width of the code, not at equal cost: the deep network has some twenty times as many parameters and trains for more epochs. What neither can
+# give the shallow one is a curved encoder. (After the quick profile's short training it is not ahead of the shallow one.)
 
 # %%
-hard = np.concatenate([np.arange(4), worst[:6]])
+hard = np.concatenate([np.arange(4), worst[-6:]])
 plotting.image_rows(
     {
         "test digit": mnist.x_test[hard],
@@ -399,8 +405,8 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** The last six digits are the hard ones from above. Where PCA draws a grey compromise and the shallow network breaks a stroke, the deep one
-# tends to draw whole strokes with sharp edges, even where they are not quite the right ones. Depth gives the code no more room. It lets
+# **What to notice.** The last six digits are hard ones from above. Where PCA draws a grey compromise and the shallow network breaks a stroke, the deep one
+# more often draws whole strokes with sharp edges, even where they are not quite the right ones. Depth gives the code no more room. It lets
 # encoder and decoder agree on a better language.
 #
 # How does this compare with the literature? Hinton and Salakhutdinov (2006) report the squared error *per image*, summed
@@ -411,12 +417,12 @@ pca_30 = 784 * mse_per_image(mnist.x_test, pca_images(mnist.x_test, 30)).mean()
 print(f"PCA-30: {pca_30:.2f} squared error per image; deep autoencoder, width 32: {784 * deep_error:.2f}")
 
 # %% [markdown]
-# In the full profile PCA's number is theirs to the last digit, as it should be: PCA has no luck in it. Their autoencoder is larger than ours and was trained far longer.
+# In the full profile PCA's number is theirs to the last digit, as it should be: PCA has no luck in it. Their autoencoder is larger than ours and was trained far longer. Ours has two numbers more and is still behind.
 
 # %% [markdown]
 # ## Codes that mostly say nothing: the L1 penalty
 #
-# There is another way to keep an autoencoder from copying. Give it a wide code, 128 units, but charge for its use. The **L1
+# A narrow layer is not the only way to make a code brief. Take four times as many units, 128, but charge for their use. The **L1
 # activity penalty** adds the absolute values of the code to the loss:
 #
 # $$L_\text{sparse} = L + \lambda\,\frac{1}{N} \sum_{n=1}^{N} \sum_{j=1}^{128} \bigl|c^{(n)}_j\bigr|$$
@@ -446,7 +452,7 @@ sparse_models = {
     ),
 }
 for name, model in sparse_models.items():
-    history = train(model, mnist.x_train, f"128 ReLU units, {name}", learning_rate=3e-3)
+    history = train(model, mnist.x_train, f"128 ReLU units, {name}", epochs=budget(8, quick=3), learning_rate=3e-3)
 
 # %%
 sparse_codes = {
@@ -474,18 +480,19 @@ def show_codes(name):
 show_codes("no penalty")
 
 # %% [markdown]
-# **What to notice.** Nothing holds the code back, and most of the 128 units speak up on every digit. Now with the penalty:
+# **What to notice.** Nothing holds the code back, and most of the 128 units speak up on every digit. (A few units are active on no digit at all, even without
+# a penalty. They are *dead*; see the pitfalls.) Now with the penalty:
 
 # %%
 show_codes("L1 penalty")
 
 # %% [markdown]
-# **What to notice.** With the penalty more than half of the bars are gone, and most of the rest are small. Each digit uses another selection of units. Such
-# a code is called **sparse**: it has room for many different things to say, and each image says the few that apply. Look at the printed test
+# **What to notice.** Mind the scale: with the penalty the code's values are several times smaller. More than half of the bars are gone. Each digit uses another selection of units. Such
+# a code is called **sparse**: it has room for many different things to say, and each image uses only some of them. A larger $\lambda$ makes them fewer. Look at the printed test
 # errors for the price. After the full training it is almost nothing: what the free code spread over all its units can be said with half of them. (Both are behind
-# the linear code of 128 units above, which is not held to values of zero or more.)
+# the linear code of 128 units above, which has no dead units, may use negative values, and was trained with larger steps.)
 #
-# What does a single unit stand for? The decoder's weights tell: row $j$ of its weight matrix is the pattern that unit $j$ adds to the
+# What does a single unit stand for? The decoder's weights tell: column $j$ of $W_d$, which Keras stores as a row, is the pattern that unit $j$ adds to the
 # picture (before the sigmoid). Here are the patterns of the 40 units that are active most often, white where
 # a unit adds ink and black where it takes ink away.
 
@@ -502,8 +509,8 @@ often = np.argsort(-np.mean(sparse_codes["L1 penalty"] > 0, axis=0))[:40]
 plotting.mosaic(patterns(sparse_models["L1 penalty"], often), 10, title="What a unit of the sparse code draws")
 
 # %% [markdown]
-# **What to notice.** The patterns are curved ridges, bright with dark beside them: pieces of strokes, now and then almost a whole digit. Nobody asked for
-# strokes. They are what many digits can be put together from with few parts. On photographs of nature, sparse codes
+# **What to notice.** The patterns are curved ridges, bright with dark beside them: some are pieces of strokes, and many look like the ghost of a whole digit. These
+# are the units that speak most often. Nobody asked for strokes; they come from the data and the penalty. On photographs of nature, sparse codes
 # find small oriented edges instead, much like the cells of the visual cortex (Olshausen and Field, 1996).
 #
 # **Question.** Suppose someone divides all codes by 10 and multiplies the decoder's weights by 10. What happens to the reconstruction, to the penalty, and
@@ -513,7 +520,7 @@ plotting.mosaic(patterns(sparse_models["L1 penalty"], often), 10, title="What a 
 #
 # The reconstruction stays the same, the penalty falls to a tenth, the number of active units stays the same. So a network can
 # lower the penalty without being any sparser: it only has to make its decoder louder. That is why this section counts active units and doesn't
-# report the penalty. In practice the escape is closed by holding the decoder's weights down, with an L2 penalty or with rows of fixed length.
+# report the penalty. In practice the escape is closed by holding the decoder's weights down, with an L2 penalty or with columns of $W_d$ of fixed length.
 #
 # </details>
 #
@@ -551,16 +558,18 @@ plotting.image_rows({"no penalty": encoder_patterns(models[32])[:10], "L2 penalt
 
 # %% [markdown]
 # **What to notice.** These are weights of the encoder: what each unit looks for. Without a penalty the patterns have a frame of noise.
-# No digit ever has ink there, so no gradient ever reaches those weights, and they keep the random values that they started with. The L2 penalty
-# lets them fade to zero. The price stands in the printed lines: the test error is a
+# In the outermost corners no training digit has ink, no gradient reaches those weights, and they keep the small random values that they started with. In the rest of the
+# frame only a few digits have ink. Those weights are set by a handful of images and can grow large, because little speaks against it. The L2 penalty is what speaks
+# against it: weights that seldom help fade towards zero. The price stands in the printed lines: the test error is a
 # little larger. With so few units and so many digits there is little to overfit, and so nothing to gain. The penalty
 # can pay off where weights are many and images few.
 #
 # ## A code as wide as the input
 #
-# What if there is no bottleneck and no penalty? Take a code of 784 numbers, as many as there are pixels (a code with at least as many
-# entries as the input is called **overcomplete**). PCA with 784 components is exact: its directions span the whole space, so every
-# image comes back, digit or not. A network *could* learn the same. Does it?
+# What if there is no bottleneck and no penalty? Take a code of 784 numbers, as many as there are pixels (a code with more
+# entries than the input is called **overcomplete**; ours stands just at the border). PCA with 784 components is exact: its directions span the whole space, so every
+# image comes back, digit or not. A network with as many units could come close to that: the sigmoid at its end bends grey values a little, but pixel by pixel a
+# nearly perfect copy is possible, of digits and of anything else. Does ours become such a copier?
 #
 # To find out what was learned, we show it something that was never in the training set: test digits whose pixels are all moved
 # to other places by one fixed shuffle. They have the same grey values, but nothing of a digit is left. A copier copies them all the same.
@@ -582,6 +591,7 @@ def mse_on(images, model):
 
 contestants = {"shallow 32": models[32], "deep 32": deep, "shallow 784": wide, "PCA 784": 784}
 copying = {name: [mse_on(images, model) for images in (mnist.x_test, shuffled)] for name, model in contestants.items()}
+copying["all black"] = [float(np.mean(images**2)) for images in (mnist.x_test, shuffled)]
 for name, (on_digits, on_shuffled) in copying.items():
     print(f"{name:12} test digits {on_digits:.1e}   shuffled digits {on_shuffled:.1e}")
 
@@ -593,8 +603,8 @@ for name, model in contestants.items():
 plotting.image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** PCA copies everything; its remaining error is rounding. The wide network gives the digits back well, and yet of a
-# shuffled digit it returns no more than traces. It has room for a perfect copy and has not learned to copy: training only
+# **What to notice.** PCA copies everything; its remaining error is rounding. On shuffled digits the two narrow networks are hardly better than an all-black picture. The wide network gives the digits back well, and yet of a
+# shuffled digit it returns no more than traces. It has room for a nearly perfect copy of any image and has not learned to make one: training only
 # ever asks for digits, so what it does to everything else is left to chance. How well it copies digits is mostly a matter of how long it
 # trains. Its small error tells you that it had room, and little about digits.
 #
@@ -606,7 +616,7 @@ plotting.image_rows(rows)
 #
 # <details><summary>Discussion</summary>
 #
-# It is what a good digit machine must do: it can say nothing but digits. And it is useful, because a large reconstruction error says that an image is not
+# It is what one should expect: its decoder has only learned to draw strokes, so it answers anything with pieces of strokes. And it is useful, because a large reconstruction error says that an image is not
 # like the training images. This is one way to detect anomalies: train on normal cases only, and raise an alarm when the error is unusual. Look
 # once more at the printed errors, though: the wide network raises the alarm on shuffled digits too. Images that are *almost* like digits are the
 # hard test, and an autoencoder with too much room may reproduce those as well.
@@ -655,8 +665,8 @@ expect(
 # - **Comparing errors at different widths.** A wider code always looks better. Compare at equal width, on test images, with PCA beside it.
 # - **Sum or mean.** Keras 3 sums an activity penalty over the batch. Change the batch size and you change the price, unless you divide.
 # - **The penalty's value as a measure of sparsity.** It can fall because the decoder got louder. Count active units instead.
-# - **Units that never fire.** A ReLU unit whose input is negative on every image gets no gradient and stays off for good. Large steps and large
-#   penalties make more of them; count them.
+# - **Units that never fire.** A ReLU unit whose input is negative on every image gets no gradient and stays off for good. It happens without any penalty too,
+#   as the printed counts show; large steps make it more likely. Count them.
 # - **Inputs outside [0, 1].** The sigmoid can't reach them. Divide 8-bit images by 255 first.
 #
 # ## References

@@ -305,8 +305,9 @@ def conv_pair(latent_dim):
 conv_pair = ex.conv_pair.check(conv_pair)
 
 # %% [markdown]
-# Your pair makes an autoencoder at once. All trainings of this lesson use the same recipe: mean squared error (**MSE**, mean over all pixels of the squared difference),
-# the optimiser Adam, a learning rate that falls to zero along a cosine. A stopwatch takes the time of each epoch, without the test after it.
+# Your pair makes an autoencoder at once. All trainings of this lesson use the same recipe: the binary cross-entropy as loss, the optimiser Adam, and a learning rate that falls to zero along a cosine.
+# (Behind a sigmoid the squared error has almost no gradient where a white pixel is believed to be black, and convolutional networks can get stuck at all-black pictures. The cross-entropy has no such
+# trap; lesson 04 shows the two derivatives.) What we report is the mean squared error (**MSE**, mean over all pixels of the squared difference). A stopwatch takes the time of each epoch, without the test after it.
 
 
 # %%
@@ -332,16 +333,16 @@ def train(model, name, images, tests, epochs, rate=5e-3):
     """Returns the test MSE after each epoch and the seconds that 60,000 images take."""
     batch_size = budget(64, quick=32)
     schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * math.ceil(len(images) / batch_size))
-    model.compile(keras.optimizers.Adam(schedule), "mse")
+    model.compile(keras.optimizers.Adam(schedule), loss="binary_crossentropy", metrics=["mse"])
     watch = Stopwatch()
     history = model.fit(
         images, images, batch_size=batch_size, epochs=epochs, verbose=0,
         validation_data=(tests, tests), callbacks=[*callbacks(name), watch],
     )  # fmt: skip
-    return history.history["val_loss"], min(watch.seconds) * 60_000 / len(images)
+    return history.history["val_mse"], min(watch.seconds) * 60_000 / len(images)
 
 
-some = mnist.x_train[: budget(8_000, quick=1_000)]  # enough to compare, and it saves minutes
+some = mnist.x_train[: budget(6_000, quick=1_000)]  # enough to compare, and it saves minutes
 some_epochs = budget(3, quick=2)
 yours = Autoencoder(*conv_pair(32))
 errors, seconds = train(yours, "your pair", some, mnist.x_test, some_epochs)
@@ -493,36 +494,37 @@ plotting.image_rows({"original": shown} | {name: images[:10] for name, images in
 #
 # ## 8. The same width, convolutional or dense
 #
-# Now the fair comparison: 16, 32 or 128 numbers cross the bottleneck, and nothing else does. The rivals are lesson 01's shallow autoencoder with one dense layer on each side, and a deep dense one with two hidden layers on each
-# side. All learn from the same images for the same number of epochs. Each kind has
-# a learning rate that suits it, found in short trials; apart from that, the recipe is the same.
+# Now the fair comparison: 16, 32 or 128 numbers cross the bottleneck, and nothing else does. The rival is lesson 01's shallow autoencoder with one dense layer on each side; at width 32 a deep dense one with two hidden layers on each
+# side takes part too. All learn from the same images for the same number of epochs. Each kind has
+# a learning rate that suits it, found in short trials on training images; apart from that, the recipe is the same. The second level of the convolutional one has 64 channels here: with 32, the map before a
+# code of 128 numbers would be a bottleneck of its own.
 
 # %%
 WIDTHS = (16, 32, 128)
 KINDS = {
     "shallow dense": lambda width: build_dense_autoencoder(width),
     "deep dense": lambda width: build_dense_autoencoder(width, hidden=(256, 128)),
-    "convolutional": lambda width: build_conv_autoencoder(width),
+    "convolutional": lambda width: build_conv_autoencoder(width, filters=(16, 64)),
 }
 RATES = {"shallow dense": 1e-2, "deep dense": 3e-3, "convolutional": 5e-3}
-epochs = budget(4, quick=3)
+RIVALS = [(kind, width) for kind in ("shallow dense", "convolutional") for width in WIDTHS] + [("deep dense", 32)]
+epochs = budget(4, quick=2)
 fair, fits = {}, {}
-for kind, build in KINDS.items():
-    for width in WIDTHS:
-        fair[kind, width] = build(width)
-        name = f"{kind} {width}"
-        fits[kind, width] = train(fair[kind, width], name, mnist.x_train, mnist.x_test, epochs, RATES[kind])
+for kind, width in RIVALS:
+    fair[kind, width] = KINDS[kind](width)
+    name = f"{kind} {width}"
+    fits[kind, width] = train(fair[kind, width], name, mnist.x_train, mnist.x_test, epochs, RATES[kind])
 
 # %% tags=["nbval-check-output"]
-for kind in KINDS:
-    print(f"{kind:14}", *(f"{fair[kind, width].count_params():8,}" for width in WIDTHS), "parameters")
+for kind, width in RIVALS:
+    print(f"{kind:14} {width:3} numbers, {fair[kind, width].count_params():8,} parameters")
 
 # %%
-mse = {kind: [fits[kind, width][0][-1] for width in WIDTHS] for kind in KINDS}
-for kind in KINDS:
-    print(f"{kind:14} {fits[kind, 32][1]:5.1f} seconds an epoch of 60,000 images at width 32")
+for kind, width in RIVALS:
+    errors, seconds = fits[kind, width]
+    print(f"{kind:14} {width:3} numbers, test MSE {errors[-1]:.5f}, {seconds:5.1f} seconds an epoch of 60,000 images")
 plotting.bars(
-    {kind: 1000 * np.array(values) for kind, values in mse.items()},
+    {kind: [1000 * fits[kind, width][0][-1] for width in WIDTHS] for kind in ("shallow dense", "convolutional")},
     "test MSE × 1000",
     groups=[f"width {w}" for w in WIDTHS],
 )
@@ -531,11 +533,16 @@ plotting.bars(
 plotting.curves({kind: fits[kind, 32][0] for kind in KINDS}, "epoch", "test MSE at width 32", log_y=True)
 
 # %%
-plotting.image_rows({"original": shown} | {kind: reconstruct(fair[kind, 16], shown) for kind in KINDS})
+plotting.image_rows(
+    {"original": shown}
+    | {f"{kind} {width}": reconstruct(fair[kind, width], shown) for kind, width in RIVALS if width < 128}
+)
 
 # %% [markdown]
-# **What to notice.** Compare within each width, and then look at the price: parameters and seconds. The rivals differ. At 16 numbers, a shallow network is held back by being almost linear. At 128, a nearly linear code is
-# enough for much of MNIST, and the shallow network is the stronger of the two dense ones. Few epochs favour whatever learns fastest, so this is a comparison at equal epochs, not of what each could reach in the end.
+# **What to notice.** Compare within each width, and then look at the price: parameters and seconds. At 16 and 32 numbers the convolutional autoencoder makes about half of the shallow one's error, and the deep dense
+# one, with several times its parameters, stays in between at 32. At 128 the lead is gone but for a few percent: a nearly linear code of that width is enough for much of MNIST. In our trials on held-back training
+# images the shallow one trained on the squared error was even level with it or a little ahead there, so take width 128 for a tie. Few epochs favour whatever learns fastest:
+# this is a comparison at equal epochs, not of what each could reach in the end.
 #
 # ### Is it the neighbours?
 #
@@ -552,7 +559,8 @@ trials = {
 by_order = {("convolutional", "as they are"): results["transposed"][0][-1]}  # the same training, done in section 6
 for (kind, arrangement), data in trials.items():
     name = f"{kind}, pixels {arrangement}"
-    by_order[kind, arrangement] = train(KINDS[kind](32), name, *data, some_epochs, RATES[kind])[0][-1]
+    model = build_conv_autoencoder(32) if kind == "convolutional" else build_dense_autoencoder(32)
+    by_order[kind, arrangement] = train(model, name, *data, some_epochs, RATES[kind])[0][-1]
 
 # %%
 arrangements = ("as they are", "rearranged")
@@ -575,17 +583,13 @@ plotting.bars(
 # ## What you should see
 
 # %%
-BOUNDS = {
-    (16, "shallow dense"): 1,
-    (16, "deep dense"): 1,
-    (32, "shallow dense"): 1,
-    (32, "deep dense"): 1,
-    (128, "shallow dense"): budget(1, quick=1.6),
-    (128, "deep dense"): 1,
-}
-for (width, rival), bound in BOUNDS.items():
-    ratio = fits["convolutional", width][0][-1] / fits[rival, width][0][-1]
-    expect(f"width {width}: test MSE, convolutional over {rival}", ratio, at_most=bound)
+for width in WIDTHS:
+    ratio = fits["convolutional", width][0][-1] / fits["shallow dense", width][0][-1]
+    expect(f"width {width}: test MSE, convolutional over shallow dense", ratio, at_most=budget(1, quick=1.6))
+ratio = fits["convolutional", 32][0][-1] / fits["deep dense", 32][0][-1]
+expect("width 32: test MSE, convolutional over deep dense", ratio, at_most=1)
+ratio = by_order["convolutional", "rearranged"] / by_order["convolutional", "as they are"]
+expect("what rearranging the pixels costs the convolution, as a factor of its test MSE", ratio, at_least=1.2)
 
 # %%
 expect("unevenness of an untrained decoder, transposed convolution", before["transposed"], at_least=0.4)
