@@ -199,16 +199,25 @@ def check_middle(build_denoiser):
         )
 
 
+def check_activations(build_denoiser):
+    denoiser = build_denoiser(**SMALL)
+    a, b = np.random.default_rng(1).standard_normal((2, 1, 8, 8, 1)).astype(np.float32)
+    outputs = [keras.ops.convert_to_numpy(denoiser(x)).astype(float) for x in (a, b, a + b, 0 * a)]
+    logits = [np.log(y / (1 - y)) for y in outputs]  # undoes the sigmoid
+    if np.allclose(logits[0] + logits[1], logits[2] + logits[3], rtol=1e-3, atol=1e-4):
+        return "all layers but the last need an activation such as relu: without one, they are together one linear map"
+
+
 def _count(model):
     return model.encoder.count_params() + model.decoder.count_params()
 
 
 @exercise(
-    checks=[check_same_shape, check_map, check_image, check_no_dense, check_middle],
+    checks=[check_same_shape, check_map, check_image, check_no_dense, check_middle, check_activations],
     hint=(
-        "Encoder: a Conv2D with strides=2 and padding='same' for each entry of `filters`, then the middle ones, with "
-        "none. Decoder: an Input of the code's shape, then a Conv2DTranspose with strides=2 a level, the last with "
-        "one filter and a sigmoid. A kernel of 4 × 4 suits a stride of 2."
+        "Encoder: a Conv2D with strides=2, padding='same' and relu for each entry of `filters`, then the middle ones, "
+        "without strides. Decoder: an Input of the code's shape, then a Conv2DTranspose with strides=2 a level, the "
+        "last with one filter and a sigmoid. A kernel of 4 × 4 suits a stride of 2."
     ),
 )
 def build_denoiser(image_shape, filters, middle):
@@ -278,7 +287,10 @@ def _kind(damaged):
 
 @exercise(
     checks=[check_pair, check_three_kinds, check_fresh, check_strengths],
-    hint="`rng.integers(3)` picks a kind, `rng.uniform(low, high)` a strength. Return the pair (damaged, images).",
+    hint=(
+        "`rng.integers(3)` picks a kind, `rng.uniform(low, high)` a strength, `rng.integers(4, 15)` a side of "
+        "4 to 14. Return the pair (damaged, images)."
+    ),
 )
 def mixed_damage(images, rng):
     kind = rng.integers(3)

@@ -136,7 +136,7 @@ def _is_a_pair(conv_pair):
 def _is_convolutional_and_small(conv_pair):
     for name, model in zip(("encoder", "decoder"), conv_pair(32)):
         if not any(len(weight.shape) == 4 for weight in model.weights):
-            return f"The {name} must convolve: there must be a kernel (height, width, channels, channels) in it"
+            return f"The {name} must convolve: give it at least one convolutional layer"
         if model.count_params() > 150_000:
             return (
                 f"At 32 numbers, the {name} must have at most 150,000 parameters, yours has {model.count_params():,}. "

@@ -16,7 +16,7 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/autoencoder-course/blob/main/notebooks/04_denoising.ipynb)
 #
 # A median filter knows nine pixels. A denoising autoencoder has seen sixty thousand digits, and it shows: from a picture
-# in which you can hardly find the digit, it draws the digit.
+# that is mostly noise, it draws the digit.
 #
 # **You will learn**
 #
@@ -90,7 +90,7 @@ image_rows({"test digits": first} | {name: damage(first, np.random.default_rng(1
 # %% [markdown]
 # **What to notice.** You can still read most digits, and you do it by knowing digits. The noise of neighbouring pixels is independent,
 # so a filter can average it away, at the price of averaging the strokes too. The block is another matter:
-# nothing in its neighbourhood says what was there.
+# no average of its neighbourhood gives back what was there.
 #
 # Clipping has a side effect. Black pixels, the great majority, keep only the positive half of their noise, so the background becomes
 # brighter. For $\sigma = 0.5$ its mean rises from 0 to $\sigma/\sqrt{2\pi} \approx 0.2$. We come back to that, for it would make the filters
@@ -158,7 +158,7 @@ for name, damage in damages.items():
 # - **Median**: each pixel becomes the median of its neighbourhood. Made for salt and pepper.
 # - **Total variation** (TV): the image $y$ that minimises $\tfrac12\lVert y - \tilde x\rVert^2 + w \int |\nabla y|$: near the noisy one, but
 #   with little total change from pixel to pixel. $w$ is the weight.
-# - **Non-local means** (NLM): each pixel becomes a mean of pixels whose *surroundings* look alike, wherever they are. $h$ says how alike is alike
+# - **Non-local means** (NLM): each pixel becomes a mean of pixels whose *surroundings* look alike, here of those at most 5 pixels away in each direction. $h$ says how alike is alike
 #   enough; $s$ is the standard deviation of the noise that the method allows for.
 #
 # A comparison is only as good as its weaker side's tuning. So each filter gets its best setting **for each kind of damage**, from a small grid, on
@@ -246,7 +246,7 @@ clean, noisy, filtered = tests["Gaussian, σ = 0.5"]
 image_rows({"original": clean[:10], "noisy": noisy[:10]} | {name: images[:10] for name, images in filtered.items()})
 
 # %% [markdown]
-# **What to notice.** Total variation and non-local means give flat patches with a digit in them: they know that images are smooth, and nothing else.
+# **What to notice.** Total variation gives flat patches with a digit in them: it knows that images are smooth, and nothing else. Non-local means knows that small patches repeat, and leaves speckles where it finds no match.
 # The gain and offset are worth a lot: without them the median looks best at Gaussian noise, with them it comes last. A careless comparison
 # would credit the network with all that. They are chosen for PSNR, though, and can cost SSIM where an offset lifts the black. Salt and pepper is the median's home, and against the missing block nothing helps.
 #
@@ -322,8 +322,9 @@ for name, images in (filtered | by_network).items():
 image_rows({"original": clean[:10], "noisy": noisy[:10]} | {name: images[:10] for name, images in by_network.items()})
 
 # %% [markdown]
-# **What to notice.** 784-32-784 is close to a well-tuned filter, no more. Its code of 32 numbers is narrow, and one layer each way has little power to tell noise
-# from strokes. The wider one does better. What held lesson 01's autoencoder in check, the bottleneck, is only in the way here.
+# **What to notice.** In PSNR 784-32-784 is only a little above a well-tuned filter; in SSIM it is clearly better, for its background is black. Its code of 32 numbers is narrow, and one layer each way has little power to tell noise
+# from strokes. The other one does better. It is deeper as well as wider, so this does not say which of the two
+# helped; the convolutional network below has no bottleneck at all.
 #
 # ## Why the noise must be fresh
 #
@@ -399,7 +400,7 @@ curves(
 )  # fmt: skip
 
 # %% [markdown]
-# **What to notice.** With little noise the best guess is a threshold. With much noise it is a shrug: nearly the share of ink whatever is seen. A pixel alone can't be saved at $\sigma = 0.5$;
+# **What to notice.** With little noise the best guess is a threshold. With much noise it is a shrug: it moves only slowly away from the share of ink. At $\sigma = 1$ even a pixel seen as 1 is guessed as only 0.2. A pixel alone can't be saved at $\sigma = 0.5$;
 # its neighbours, and all that one knows about digits, must help.
 #
 # ### The best guess in a small world
@@ -437,9 +438,9 @@ for sigma in (0.5, 1.0, 2.0, 4.0):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** With $\sigma = 0.5$ one digit of the small world explains the noisy image far better than all others, and the guess is sharp, though not quite the right digit: the true one is not in this world.
-# As the noise grows, more and more digits are possible, and their mean is blurred. No training was involved, so no better training would remove the blur. It is in the loss.
-# The number printed is the exponential of the entropy of the weights: how many equally likely digits would be as uncertain.
+# **What to notice.** With $\sigma = 0.5$ one or two digits of the small world mostly explain the noisy image far better than all others, and most guesses are sharp, though not quite the right digit: the true one is not in this world.
+# As the noise grows, more and more digits are possible, and their mean is blurred. A guess can also be quite clear and wrong. No training was involved, so no better training would remove the blur. It is in the loss.
+# The number printed is the median, over the images, of the exponential of the entropy of the weights: how many equally likely digits would be as uncertain.
 #
 # ## A convolutional denoiser
 #
@@ -457,12 +458,14 @@ for middle in range(4):
     print(f"{middle} middle convolutions: a place of the 7 × 7 map sees {field} × {field} pixels")
 
 # %% [markdown]
-# A stroke fits into 10 pixels, a digit doesn't. Three middle convolutions let every place see the whole digit.
+# A stroke fits into 10 pixels, a digit doesn't. With three middle convolutions the places in the middle of the map see the whole digit,
+# and those at the rim, whose field sticks out of the image, the greater part of it.
 #
 # ### Exercise 4: build the denoiser
 #
 # Return an `Autoencoder(encoder, decoder)` of convolutions only. Each entry of `filters` is a level of the encoder, that many channels at half the height and width; then come `middle` convolutions of 3 × 3 that keep shape and channels.
-# The decoder climbs back and ends in a sigmoid.
+# Use 4 × 4 kernels where the size changes, `padding="same"` throughout, and ReLU after every layer but the last. The decoder climbs back with one `Conv2DTranspose` a level and ends in a sigmoid. Encoder and decoder
+# are two `keras.Model`; `Autoencoder` comes from `course_utils.models`.
 
 
 # %% tags=["nbval-check-output"]
@@ -479,7 +482,7 @@ WIDTHS = budget((32, 64), quick=(16, 32))
 conv = build_denoiser((28, 28, 1), WIDTHS, middle=3)
 print(f"code {conv.encoder.output.shape[1:]}, {conv.encoder.count_params() + conv.decoder.count_params():,} parameters")
 print(f"the dense ones: {dense_32.count_params():,} and {dense_128.count_params():,} parameters")
-conv = train(conv, "convolutional", gaussian_pair, 3, budget(2e-3, quick=4e-3))
+conv = train(conv, "convolutional", gaussian_pair, budget(6, quick=3), budget(2e-3, quick=4e-3))
 
 # %%
 by_network["convolutional"] = restore(conv, noisy)
@@ -502,7 +505,7 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** The filters smear what they see. The network redraws it: even strokes, black background, plausible digits. Look for a digit that it redrew *wrongly*: where the noise has eaten a decisive
+# **What to notice.** The filters smear what they see. The network redraws it: even strokes, black background, plausible digits. Show more digits (change `shown`) to find one that it redrew *wrongly*: where the noise has eaten a decisive
 # stroke, the answer is a clean picture of something else, or a pale blend of two digits. Its code is a map of 7 × 7 × 64 = 3,136 numbers, four times as many as the image has pixels:
 # no bottleneck at all, and none is needed.
 #
@@ -512,7 +515,7 @@ image_rows(
 #
 # ### Exercise 5: mixed damage
 #
-# Write the function that `FreshBatches` calls for each batch. Pick one of the three kinds at random, all images of the batch alike, and a random strength: $\sigma$ up to 1, a share up to 0.5, a block of 4 to 14 pixels.
+# Write the function that `FreshBatches` calls for each batch. Pick one of the three kinds at random, all images of the batch alike, and a random strength: $\sigma$ up to 1, a share up to 0.5, a square block of side 4 to 14 pixels, both included.
 # You have `gaussian_noise(images, sigma, rng)`, `salt_and_pepper(images, amount, rng)` and `mask_block(images, size, rng)`.
 
 
@@ -569,9 +572,9 @@ for sigma in (0.1, 1.0, 1.5):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Beyond its training, the first network loses many decibels, much as the filters do. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
-# more cautious. And look at the left end of the curves: with *weak* noise the filters win. The network redraws every pixel through its code, even those that needed no repair, and
-# never reaches the fidelity of an image that is hardly touched. Easy noise is strange to it too.
+# **What to notice.** Beyond its training, the first network loses more decibels than the filters do: at $\sigma = 1.5$ hardly anything of its lead is left. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
+# more cautious. And look at the left end of the curves: at $\sigma = 0.1$ the filters win by far, and the networks do hardly better than no restoring at all. The network redraws every pixel through its code, even those that needed no repair, and
+# never reaches the fidelity of an image that is hardly touched. To the first network easy noise is strange, too; the second has met it and still can't do better.
 #
 # ## Damage that it never met
 #
@@ -639,16 +642,17 @@ for name in strangers:
 image_rows(rows | {"original": tests["low contrast"][0][:10]})
 
 # %% [markdown]
-# **What to notice.** Thin white lines go surprisingly well: like salt, they are bright where nothing around them is. The rest goes badly. Blotches are as smooth and as wide as strokes, so the networks turn them into strokes and
-# write digits that nobody wrote. A white block is taken for ink, though a black one was the training's third kind. And low contrast, the mildest damage of all, which a gain and an offset undo
+# **What to notice.** Thin white lines go surprisingly well: like salt, they are bright where nothing around them is. And see the second column: the network that knows Gaussian noise only is good at salt and pepper too, for that is
+# also independent from pixel to pixel. The rest goes badly. Blotches are as smooth and as wide as strokes, so the networks turn them into strokes and
+# write digits that nobody wrote. A white block is taken for ink, though a black one was the training's third kind. And low contrast, which destroys nothing and which a gain and an offset undo
 # to near perfection, costs the networks more than anything else compared with the best filter: a background that is grey everywhere was in no training batch. Nothing in the answer warns you. The network does not know what it does not know.
 #
-# The dim pictures of the filters have a reason too. Where a filter can't tell blotch from stroke, the best gain is a small one: grey is the safe answer for the squared error. That is the posterior mean of a machine that knows nothing.
+# The dim pictures of the filters have a reason too. Where a filter can't tell blotch from stroke, the best gain is a small one: grey is the safe answer for the squared error. It is the same caution as the posterior mean's, with only two numbers, a gain and an offset, to express it.
 #
 # <details>
 # <summary><b>Question.</b> Could you train a denoiser without a single clean image, on pairs of two noisy versions of the same image?</summary>
 #
-# Yes, if the noise has the mean zero. The best answer is the posterior mean of the *target*, and the mean of a noisy target is the clean image
+# Yes, if the noise has the mean zero and the two versions' noises are independent. The best answer is the posterior mean of the *target*, and the mean of a noisy target is the clean image
 # (Lehtinen et al., Noise2Noise). Our noise is clipped, so its mean is not zero: the network would learn a background of about 0.2 and dull strokes. Try it: only `gaussian_pair` changes.
 # </details>
 #
@@ -680,7 +684,7 @@ expect(
 )  # fmt: skip
 expect(
     "the same, above the best filter with gain and offset",
-    lead("Gaussian, σ = 0.5", "trained at σ = 0.5"), at_least=budget(3, quick=0.8), unit="dB",
+    lead("Gaussian, σ = 0.5", "trained at σ = 0.5"), at_least=budget(4, quick=0.8), unit="dB",
 )  # fmt: skip
 
 # %%
@@ -714,7 +718,7 @@ expect(
 # - The damage is drawn anew for every batch. Fixed noise is learned by heart.
 # - The squared error and the cross-entropy both lead to the posterior mean. Where much is possible, the mean is a blur.
 # - Knowledge of the images beats knowledge of smoothness, by a lot, on the damage of the training.
-# - Off that damage the lead shrinks or turns: a network is a specialist for the pairs that it was shown.
+# - On damage that resembles the training's (independent from pixel to pixel) the lead may last; on other damage it shrinks or turns, and nothing in the answer warns you.
 #
 # ## Pitfalls
 #

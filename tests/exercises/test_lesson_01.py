@@ -108,6 +108,7 @@ def test_build_deep_autoencoder(check_states):
             "must lie in [0, 1]": lambda latent_dim, hidden: build(latent_dim, hidden, last="linear"),
             "the code must be linear": lambda latent_dim, hidden: build(latent_dim, hidden, code="relu"),
             "it can take any value": lambda latent_dim, hidden: build(latent_dim, hidden, code="tanh"),
+            "yours stays between": lambda latent_dim, hidden: build(latent_dim, hidden, code="gelu"),
             "need an activation": lambda latent_dim, hidden: build(latent_dim, hidden, activation="linear"),
         },
         correct=build,

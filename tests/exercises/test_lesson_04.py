@@ -91,17 +91,17 @@ def test_best_guess(check_states):
     )
 
 
-def conv_denoiser(image_shape, filters, middle, *, last="sigmoid", strides=2, whole=False):
+def conv_denoiser(image_shape, filters, middle, *, activation="relu", last="sigmoid", strides=2, whole=False):
     """A right answer of another make than the reference, with ways to spoil it."""
     images = x = keras.Input(image_shape)
     for channels in filters:
-        x = layers.Conv2D(channels, 3, strides=strides, padding="same", activation="relu")(x)
+        x = layers.Conv2D(channels, 3, strides=strides, padding="same", activation=activation)(x)
     for _ in range(middle):
-        x = layers.Conv2D(filters[-1], 3, padding="same", activation="relu")(x)
+        x = layers.Conv2D(filters[-1], 3, padding="same", activation=activation)(x)
     maps = y = keras.Input(x.shape[1:])
     for channels in reversed(filters):
         y = layers.UpSampling2D(strides)(y)
-        y = layers.Conv2D(channels, 3, padding="same", activation="relu")(y)
+        y = layers.Conv2D(channels, 3, padding="same", activation=activation)(y)
     y = layers.Conv2D(1, 3, padding="same", activation=last)(y)
     encoder, decoder = keras.Model(images, x), keras.Model(maps, y)
     return keras.Model(images, decoder(x)) if whole else Autoencoder(encoder, decoder)
@@ -142,6 +142,7 @@ def test_build_denoiser(check_states):
             "yours is (None, 8, 8, 3)": spoilt(strides=1),
             "in a sigmoid": spoilt(last="linear"),
             "Leave Dense and Flatten out": with_dense_layer,
+            "one linear map": spoilt(activation=None),
             "yours add 0": lambda image_shape, filters, middle: conv_denoiser(image_shape, filters, 0),
             "two of them add 168": lambda image_shape, filters, middle: conv_denoiser(image_shape, filters, 2 * middle),
         },
