@@ -173,14 +173,13 @@ def _bar(axis, positions, heights, width, label, digits):
     axis.bar_label(drawn, [f"{height:.{digits}g}" for height in heights], fontsize=8, padding=2)
 
 
-def latent_maps(maps, labels, *, unit="", limits=None, circle=None):
+def latent_maps(maps, labels, *, unit="", circle=None):
     """Scatter plots of 2-D codes side by side, one colour a digit, its name at the median of its points.
 
     Args:
         maps: dictionary from title to codes `(n, 2)`.
         labels: digits `(n,)`, or None for points of one kind.
         unit: name of the axes, such as `"z"`: they are then labelled z₁ and z₂.
-        limits: optional `(low, high)` for all axes.
         circle: optional radius of a circle around the origin, such as the one that holds 95% of N(0, I).
     """
     with _new_figure(1, len(maps), (4.3 * len(maps), 4.2)) as (figure, axes):
@@ -189,13 +188,11 @@ def latent_maps(maps, labels, *, unit="", limits=None, circle=None):
             if circle is not None:
                 _draw_circle(axis, circle)
             axis.set_title(title)
-            if limits is not None:  # limits of None would count as set by hand, and stop the equal aspect below
-                axis.set(xlim=limits, ylim=limits)
             if unit:
                 axis.set(xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
             else:  # a map without units: only the proportions of its distances can mean anything
                 axis.set(xticks=[], yticks=[])
-                axis.set_aspect("equal", adjustable="datalim" if limits is None else "box")
+                axis.set_aspect("equal", adjustable="datalim")
     return figure
 
 
