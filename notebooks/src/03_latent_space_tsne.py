@@ -55,7 +55,6 @@ mnist = load("mnist")
 #
 # Lesson 01's deep autoencoder again. Write $f$ for its encoder and $x$ for an image; the code is $z = f(x) \in \mathbb{R}^{32}$.
 # The labels play no part in the training. We use them only afterwards, to colour and to count.
-# (`budget(a, quick=b)` is `a` in the full profile and `b` in the quick one.)
 
 
 # %%
@@ -91,7 +90,7 @@ rows |= {f"neighbour {k + 1}": mnist.x_train[neighbours[:, k]] for k in range(6)
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Neighbours in the code are mostly the same digit with much the same slant, often with the same stroke width. Here and there another digit slips in.
+# **What to notice.** Neighbours in the code are mostly the same digit, written with the same slant and the same stroke width.
 # That is the structure every map below tries to put on paper: *who is near whom*. Section 7 counts how often the neighbours agree with the label.
 
 # %% [markdown]
@@ -138,7 +137,7 @@ for name, error in errors.items():
 image_rows({"test digit": mnist.x_test[queries]} | {name: images[queries] for name, images in rebuilt.items()})
 
 # %% [markdown]
-# **What to notice.** PCA spreads 0 and 1 apart and piles most of the others up: it looks for variance, and knows nothing of digits.
+# **What to notice.** PCA spreads 0 and 1 apart and piles the others up: two linear directions cannot do more.
 # The two trained units open the plane like a fan: some digits get a sector of their own, others crowd at its hub.
 # Their reconstructions are readable more often, though some show another digit; 32 units draw every digit well. A code with two numbers must give something up;
 # a *map* of the 32-number code need not give up the same things.
@@ -178,8 +177,7 @@ for row in ([1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0
 # ### Exercise 2: the width of one point's neighbourhood
 #
 # There is no formula for $\sigma_i$, but perplexity grows with it, so halving an interval finds it.
-# `squared_distances` are those from one point to all others, itself left out. σ has the unit of the distances: were they 10,000 times as large,
-# σ would have to be so too. So don't search a fixed interval. You may call `perplexity` from exercise 1.
+# `squared_distances` are those from one point to all others; the answer must not depend on the unit they are measured in.
 
 
 # %% tags=["nbval-check-output"]
@@ -229,16 +227,12 @@ print("narrowest, median and widest σ of the 500 points:", *np.round(np.quantil
 # $$ q_{ij} = \frac{(1 + \lVert y_i - y_j\rVert^2)^{-1}}{\sum_{k \ne l} (1 + \lVert y_k - y_l\rVert^2)^{-1}}, \qquad
 # \mathrm{KL}(p \Vert q) = \sum_{i \ne j} p_{ij} \log \frac{p_{ij}}{q_{ij}} . $$
 #
-# Why heavier tails? A plane has less room than 32 dimensions: a point cannot have all its medium-far companions at their true distance. With $(1 + d^2)^{-1}$ for a distance $d$, they
-# may sit much farther out on the map and still have the right similarity, and so gaps open between groups.
-#
 # The loss is the Kullback-Leibler divergence KL. Where $p_{ij}$ is large it punishes a small $q_{ij}$: neighbours torn apart cost much.
 # Where $p_{ij} \approx 0$ almost nothing is asked, only that the two points not be close: *how far* apart they end up is hardly paid for. The gradient is
 #
 # $$ \frac{\partial\, \mathrm{KL}}{\partial y_i} = 4 \sum_j (p_{ij} - q_{ij}) (1 + \lVert y_i - y_j\rVert^2)^{-1} (y_i - y_j) . $$
 #
 # One trick: for the first 100 steps all $p_{ij}$ are multiplied by 4 ("early exaggeration"), which pulls groups together while they can still pass through each other.
-# We start from the codes' own two principal components, shrunk to a dot.
 
 
 # %%
@@ -266,16 +260,15 @@ def draw_map(p, start, steps, exaggerated=100):
 
 
 # %%
-centred = codes_test[few] - codes_test[few].mean(axis=0)
-start = centred.astype(float) @ np.linalg.svd(centred, full_matrices=False)[2][:2].T  # PCA of the codes, ...
-maps, kls = draw_map(p, 1e-4 * start / start[:, 0].std(), steps=500)  # ... shrunk to a dot
+start = 1e-4 * pca_test[few] / pca_test[few].std(axis=0)[0]
+maps, kls = draw_map(p, start.astype(float), steps=500)
 moments = {f"after {step} steps": maps[step - 1] for step in (25, 100, 500)}
 print(f"KL after the exaggeration {kls[100]:.2f}, at the end {kls[-1]:.2f} nats")
 latent_maps(moments, mnist.y_test[few])
 
 # %% [markdown]
 # **What to notice.** Twenty lines sort the digits, and they never saw a label or an image: only who is near whom in the code.
-# While the similarities are exaggerated, the groups find their order; afterwards they drift apart (each panel has a scale of its own), and most digits end in a region of their own.
+# While the similarities are exaggerated, the groups find their order; afterwards they drift apart, and most digits end in a region of their own.
 #
 # Scikit-learn's t-SNE does the same with a fast approximation of the sum over far points (Barnes-Hut), so it can take thousands. (Its exaggeration is 12 and lasts 250 steps.)
 
@@ -289,7 +282,7 @@ def tsne(points, *, perplexity=30, init="pca", seed=0):
 
 
 tsne_map = tsne(codes_test[shown])
-three_maps = {"PCA of the pixels": pca_test[shown], "2 units": narrow_test[shown], "t-SNE of 32 units": tsne_map}
+three_maps = {"PCA": pca_test[shown], "2 units": narrow_test[shown], "t-SNE of 32 units": tsne_map}
 latent_maps(three_maps, labels)
 
 # %% tags=["picture"]
@@ -297,9 +290,9 @@ title = "t-SNE of the 32-unit code, digits drawn at their places"
 images_on_map(tsne_map, mnist.x_test[shown], labels, title, spacing=0.026)
 
 # %% [markdown]
-# **What to notice.** On the t-SNE map most digits have an island or a coast of their own, and 4 touches 9 as 5 touches 3 and 8. On the other two maps the digits share most of the land.
+# **What to notice.** On the t-SNE map most digits have an island or a coast of their own, and 4 and 9 touch. On the other two maps the digits share most of the land.
 # Look inside an island: handwriting changes steadily from one shore to the other, most clearly the slant of the 1s.
-# Look at the strays on a wrong island or between two: some would fool you, too. Others are perfectly clear to you, and it is the code or the map that misplaces them.
+# Look at the strays on a wrong island or between two: many of them would fool you, too.
 #
 # <details><summary>Why does the island of 1s lie stretched out, and what does its length mean?</summary>
 #
@@ -340,22 +333,20 @@ def pair_distances(places, first=1000):
 
 
 true_codes = codes_test[shown]
-centred = true_codes - true_codes.mean(axis=0)
-judged = {"PCA of the code": centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T, **three_maps}
-kept = {name: neighbours_kept(true_codes, places, 10) for name, places in judged.items()}
-order = {name: rank_correlation(pair_distances(true_codes), pair_distances(m)) for name, m in judged.items()}
-scores = {name: (kept[name], order[name]) for name in judged}
+kept = {name: neighbours_kept(true_codes, places, 10) for name, places in three_maps.items()}
+order = {name: rank_correlation(pair_distances(true_codes), pair_distances(m)) for name, m in three_maps.items()}
+scores = {name: (kept[name], order[name]) for name in three_maps}
 bars(
     scores,
     "share, or correlation",
-    groups=["10 nearest neighbours kept", "rank correlation of distances"],
+    groups=["10 nearest neighbours kept", "rank correlation of all distances"],
     digits=2,
 )
 
 # %% [markdown]
-# **What to notice.** t-SNE keeps several times as many nearest neighbours as the others, about half of them. That is not only because it was shown this code, as the map of the pixels and the two-unit
-# network were not: PCA of the very same code does no better than they do. In the order of distances near and far (those between the first 1,000 digits), both PCAs are ahead of t-SNE.
-# So which map is better? Neither question is the right one by nature: to ask who resembles whom, take t-SNE; to compare far distances, do not.
+# **What to notice.** t-SNE keeps several times as many nearest neighbours as either of the others, about half of them.
+# In the order of *all* distances, near and far together, plain PCA does best of the three. So which map is better? Neither question is the right one by nature:
+# to ask who resembles whom, take t-SNE; to compare far distances, do not.
 #
 # <details><summary>PCA of the pixels knows nothing of the code. How can it be best at the code's distances?</summary>
 #
@@ -413,17 +404,16 @@ for value in (30, 5):
         print(f"10 nearest neighbours on the map to {neighbours_kept(a, other, 10):.2f}")
 
 # %% [markdown]
-# **What to notice.** In the full profile (2,000 digits) all three starts at perplexity 30 lead to nearly the same map, turned or mirrored: nothing on a map has an up or a left.
-# At perplexity 5 a start can keep most neighbours and yet lay the islands out in another order; the printed lines say which did.
+# **What to notice.** On the full data all starts at perplexity 30 lead to the same map, turned or mirrored: nothing on a map has an up or a left.
+# At perplexity 5 two random starts keep most neighbours in common and yet lay the islands out in another order.
 # (With the few points of the quick profile that happens at 30 as well.) Each point feels only its neighbourhood, so which islands end up side by side is partly an accident of the start.
 # A PCA start makes the accident repeatable. It does not make it true.
-# Nor does agreement: at 30 the layouts agree, while their distances follow the code's only loosely, as the table above says.
 
 # %% [markdown]
 # ## 6. What t-SNE distances, sizes and gaps do not mean
 #
-# To catch a map lying, map something you know. Three Gaussian clusters in 32 dimensions: 0 and 1 are equally tight,
-# 2 is eight times as wide. The gap from 1 to 2 is four times the gap from 0 to 1.
+# To catch a map lying, map something you know. Three Gaussian clusters in 32 dimensions: the second is as tight as the first,
+# the third eight times as wide. The second lies close to the first, the third four times as far away.
 
 # %%
 rng = np.random.default_rng(0)
@@ -472,12 +462,7 @@ spaces = {"32-unit code": true_codes, **three_maps}
 relative = {name: spread(places, labels) for name, places in spaces.items()}
 relative = {name: values / values.mean() for name, values in relative.items()}
 table(
-    np.array(list(relative.values())),
-    list(relative),
-    range(10),
-    title="Spread of each digit, mean of the ten = 1",
-    xlabel="digit",
-    digits=3,
+    np.array(list(relative.values())), list(relative), range(10), title="Spread of each digit", xlabel="digit", digits=2
 )
 
 # %%
@@ -489,8 +474,7 @@ for name in three_maps:
 
 # %% [markdown]
 # **What to notice.** In the code all digits spread about equally wide, the 1s a little less. The t-SNE map shows a ratio of about two between its widest island and its narrowest,
-# and not in the code's order: with ten values a rank correlation below about 0.65 is compatible with chance (at the usual level of 5%).
-# (A root mean square counts strays in full, so a few of them far from home widen their digit.)
+# and not in the code's order: with ten values a rank correlation below about 0.65 is compatible with chance.
 # Nor is t-SNE the only map that lies about sizes. The 2-unit bottleneck draws the 1s, the code's most compact digit, as its widest.
 
 # %% [markdown]
@@ -498,26 +482,24 @@ for name in three_maps:
 
 # %%
 cloud = rng.standard_normal((budget(800, quick=300), 32))
-cloud_maps = {"two true coordinates": cloud[:, :2]}
-cloud_maps |= {f"perplexity {value}": tsne(cloud, perplexity=value) for value in (3, 30)}
+cloud_maps = {f"perplexity {value}": tsne(cloud, perplexity=value) for value in (3, 30)}
 clumps = {name: KMeans(8, n_init=3, random_state=0).fit_predict(places) for name, places in cloud_maps.items()}
 for name, found in clumps.items():
     on_map, in_truth = silhouette_score(cloud_maps[name], found), silhouette_score(cloud, found)
     print(
-        f"{name:20} silhouette of its 8 k-means clusters: {on_map:.2f} there, {abs(in_truth):.2f} in the cloud itself"
+        f"{name}: silhouette of 8 k-means clusters of the map {on_map:.2f} on the map, {in_truth:.2f} in the cloud itself"
     )
-latent_maps(cloud_maps, None)
+latent_maps({"two of the 32 true coordinates": cloud[:, :2], **cloud_maps}, None)
 
 # %% [markdown]
-# **What to notice.** At perplexity 3 the cloud without groups falls into knots and threads: clumps out of nothing. At 30 it becomes an even disc, without the dense middle
-# that any two true coordinates show. k-means finds eight "clusters" in all three pictures, because it always finds as many as it is asked for. The *silhouette* compares, for each point,
-# the mean distance to its own cluster with that to the next cluster: near 1 for compact groups, 0 for none. Compare the numbers on the left: the true coordinates reach about as much as the map at perplexity 30, for that is
-# what cutting any flat cloud into eight gives. In the cloud itself, with its 32 dimensions, the same groups score about 0. A score measured on a map says something about the map.
+# **What to notice.** At perplexity 3 the cloud without groups falls into knots and threads. At 30 it becomes an even disc, and the dense middle of the true cloud is gone.
+# k-means finds eight "clusters" on either map, and the *silhouette* praises them. (For each point it compares the mean distance to its own cluster with that to
+# the next cluster: near 1 for compact groups, 0 for none.) Measured in the cloud itself, the same groups have a silhouette of about 0. They were made by the map.
 
 # %% [markdown]
 # ## 7. Clusters without a map: k-means
 #
-# k-means looks for groups in the code itself, in all 32 dimensions. It keeps $k$ centres $c_1, \dots, c_k$ and repeats two steps that never raise
+# k-means looks for groups in the code itself, in all 32 dimensions. It keeps $k$ centres $c_1, \dots, c_k$ and repeats two steps that each lower
 # the inertia $\sum_i \lVert z_i - c_{a(i)} \rVert^2$: assign each code to its nearest centre, $a(i)$; move each centre to the mean of its codes.
 #
 # ### Exercise 4: the assignment
@@ -595,7 +577,7 @@ bars(agreement, "score of 10 clusters of the test digits", groups=groups, digits
 # %% [markdown]
 # **What to notice.** In the code as it comes, k-means agrees with the labels little better than in the pixels. Nothing in the training asked for clusters,
 # nor for any particular scale: whatever stretching the encoder applies, the decoder can undo. k-means cannot, it looks where the variance is.
-# Whitening takes the arbitrary scales away, and on the full training set the agreement rises, in NMI more than in accuracy.
+# Whitening takes the arbitrary scales away, and on the full training set the agreement rises clearly.
 # (The quick profile's code has seen too few digits for that: its directions of small variance are still noise.)
 # It is the code that whitening helps: whitened PCA does worse than the pixels there, since its small directions matter less than its large ones.
 #
@@ -609,7 +591,7 @@ counts = np.array([[np.sum((clusters == c) & (mnist.y_test == digit)) for digit 
 by_majority = np.argsort(counts.argmax(axis=1), kind="stable")
 table(
     counts[by_majority],
-    [f"mostly {digit}" for digit in counts[by_majority].argmax(axis=1)],
+    by_majority,
     range(10),
     title=f"Test digits by cluster of the {best}",
     xlabel="label",
@@ -622,26 +604,24 @@ pixel_clusters = found["pixels"][1]
 pixel_order = np.argsort([np.bincount(mnist.y_test[pixel_clusters == c]).argmax() for c in range(10)], kind="stable")
 pixel_means = np.array([mnist.x_test[pixel_clusters == c].mean(axis=0) for c in pixel_order])
 decoded = keras.ops.convert_to_numpy(wide.decoder(centre_codes))
-same_means = np.array([mnist.x_test[clusters == c].mean(axis=0) for c in by_majority])
-rows = {"pixel clusters: mean image": pixel_means, "code clusters: mean image": same_means}
-image_rows(rows | {"code clusters: mean code, decoded": decoded})
+image_rows({"pixels: mean image": pixel_means, "code: mean, decoded": decoded})
 
 # %% [markdown]
-# **What to notice.** The last two rows average the same digits. The mean image is a blur of them; the mean code, decoded, is mostly a digit with clear strokes: averaging codes
-# averages handwriting, averaging pixels only lays ink over ink. All rows show what k-means finds, which is often a *style*: upright and slanted 1s get clusters of their own,
-# while 4, 7 and 9 have to share.
+# **What to notice.** A mean image is a blur of all the digits in its cluster. The mean code, decoded, is mostly a digit with clear strokes: averaging codes
+# averages handwriting, averaging pixels only lays ink over ink. Both rows show what k-means finds, which is often a *style*: upright and slanted 1s get clusters of their own,
+# while 4 and 9 have to share.
 
 # %%
 numbers = budget((10, 20, 40, 80), quick=(10, 20, 40))
 finer = {"majority-label accuracy": [], "normalised mutual information": []}
 for k in numbers:
-    _, finer_clusters = cluster(*spaces[best], k)
-    finer["majority-label accuracy"].append(majority_accuracy(finer_clusters, mnist.y_test))
-    finer["normalised mutual information"].append(normalized_mutual_info_score(mnist.y_test, finer_clusters))
+    _, clusters = cluster(*spaces[best], k)
+    finer["majority-label accuracy"].append(majority_accuracy(clusters, mnist.y_test))
+    finer["normalised mutual information"].append(normalized_mutual_info_score(mnist.y_test, clusters))
 curves(finer, "number of clusters", "score", x=numbers)
 
 # %% [markdown]
-# **What to notice.** With more clusters majority-label accuracy climbs steadily, because smaller clusters are purer, and every cluster may choose its own name. Normalised mutual information
+# **What to notice.** With more clusters majority-label accuracy climbs steadily, because more clusters give more names away. Normalised mutual information
 # moves much less: the entropy $H(C)$ in its denominator makes every further cluster pay. Compare accuracies at equal numbers of clusters only.
 
 # %% [markdown]
@@ -669,7 +649,6 @@ bars(vote, "5-nearest-neighbour accuracy, test digits", digits=3)
 # %% [markdown]
 # **What to notice.** The 32-unit code names the label about as well as all 784 pixels do: little of what tells digits apart is lost.
 # But give the credit to the right cause. PCA with 32 numbers does it too, so this accuracy says how little was lost and not how deep the encoder is.
-# (The published figure quoted below, 0.950, is older than our neighbours: five of them on the same pixels reach more here, so hold the code against that bar.)
 # With two numbers the difference is real: the trained bottleneck keeps far more than two principal components.
 #
 # <details><summary>Why is the t-SNE map missing from these bars?</summary>
@@ -705,8 +684,7 @@ expect(
 # - A 32-unit code keeps who resembles whom: its neighbours share a label about as often as neighbours in the pixels do, with a twenty-fifth of the numbers.
 # - PCA and a 2-unit bottleneck draw maps that can place new images, and the bottleneck's map can also be decoded. Neither has room for ten digits.
 # - t-SNE matches probabilities of being neighbours. Every point gets its own ruler $\sigma_i$, so that all have the same perplexity.
-# - Neighbourhoods are what a t-SNE map keeps best, and still only about half of the ten nearest are the true ones: believe the company, not the single neighbour.
-#   Sizes, gaps and distances between islands are not to be read, and clumps may come from nothing.
+# - Neighbourhoods on a t-SNE map are worth believing. Sizes, gaps and distances between islands are not, and clumps may come from nothing.
 # - Clusters are to be counted in the code, not on the map: k-means, majority-label accuracy, normalised mutual information.
 #
 # ## Pitfalls
@@ -716,8 +694,7 @@ expect(
 # - **Clustering the map** can find islands that t-SNE made. Cluster the code, then colour the map with the result.
 # - **Majority-label accuracy grows with the number of clusters** and reaches 1 when every digit is its own. Compare at equal numbers only.
 # - **Scales of a code are arbitrary.** The decoder can undo any stretching of the code's axes, and distances cannot. Whiten, or at least look at the variances, before distances are used.
-# - **Labels sneak in.** We kept the whitened code because its score against the test labels was the best: from then on the labels had chosen, and that score is a little too kind.
-#   Whoever picks a perplexity or a seed because its colours look best does the same. Choose on training labels, or without any.
+# - **Labels chose nothing here.** As soon as you pick a perplexity, a seed or a whitening because its colours look best, they have.
 #
 # ## References
 #

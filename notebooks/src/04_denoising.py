@@ -572,7 +572,7 @@ for sigma in (0.1, 1.0, 1.5):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Beyond its training, the first network loses more decibels than the filters do: at $\sigma = 1.5$ hardly anything of its lead is left. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
+# **What to notice.** Beyond its training, the first network loses more decibels than the filters do: at $\sigma = 1.5$ nothing of its lead is left. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise. The second one has met strong noise and is rather
 # more cautious. And look at the left end of the curves: at $\sigma = 0.1$ the filters win by far, and the networks do hardly better than no restoring at all. The network redraws every pixel through its code, even those that needed no repair, and
 # never reaches the fidelity of an image that is hardly touched. To the first network easy noise is strange, too; the second has met it and still can't do better.
 #

@@ -26,7 +26,7 @@
 # - which loss value to expect, in nats, for 2-D and 20-D codes
 #
 # **You need** Keras models and `fit`, logarithms, the normal distribution, and lesson 01.
-# **Time:** about 9 minutes on a 2-core CPU, about a minute in the quick profile
+# **Time:** about 9 minutes on a 2-core CPU, about a minute and a half in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -70,7 +70,7 @@ history = plain.fit(
     mnist.x_train,
     mnist.x_train,
     batch_size=budget(256, quick=64),
-    epochs=budget(4, quick=2),
+    epochs=budget(4, quick=4),
     validation_data=(mnist.x_test, mnist.x_test),
     verbose=0,
     callbacks=callbacks("plain autoencoder, 2-D"),
@@ -325,7 +325,7 @@ def optimizer(epochs, batches, peak=2e-3):
 x_test = binarise(mnist.x_test, np.random.default_rng(1))
 
 # %%
-epochs = budget(12, quick=3)
+epochs = budget(12, quick=5)
 batches = FreshBatches(mnist.x_train, binarised_pair, batch_size=BATCH, seed=7)
 
 mean, log_var = KLLayer()(encoder(images))
@@ -570,7 +570,7 @@ plotting.image_rows(rows)
 # somewhat more epochs with larger steps. (In our trials three layers were worse here, and two were worse in 2-D.)
 
 # %%
-epochs = budget(15, quick=4)
+epochs = budget(15, quick=5)
 vae_20d = build_dense_vae(20, hidden=(512, 256), seed=7)
 vae_20d.compile(optimizer(epochs, len(batches), peak=3e-3), loss=bernoulli_nll)
 history_20d = vae_20d.fit(
