@@ -106,6 +106,14 @@ def test_one_line_a_fit(capsys):
 # Resuming
 
 
+def test_a_training_step_is_traced_once():
+    model, traces = _stock_vae(), []
+    step = model.train_step
+    model.train_step = lambda data: traces.append(data) or step(data)
+    _fit(model, epochs=2)
+    assert len(traces) == 1
+
+
 class Interrupt(keras.callbacks.Callback):
     """Raises KeyboardInterrupt in the middle of an epoch, as a student's stop button does."""
 
