@@ -341,7 +341,7 @@ def train(model, name, images, tests, epochs, rate=5e-3):
     return history.history["val_mse"], min(watch.seconds) * 60_000 / len(images)
 
 
-some = mnist.x_train[: budget(6_000, quick=500)]  # enough to compare, and it saves minutes
+some = mnist.x_train[: budget(6_000, quick=1_000)]  # enough to compare, and it saves minutes
 some_epochs = budget(3, quick=2)
 yours = Autoencoder(*conv_pair(32))
 errors, seconds = train(yours, "your pair", some, mnist.x_test, some_epochs)
@@ -511,7 +511,7 @@ KINDS = {
 }
 RATES = {"shallow dense": 1e-2, "deep dense": 3e-3, "convolutional": 5e-3}
 RIVALS = [(kind, width) for kind in ("shallow dense", "convolutional") for width in WIDTHS] + [("deep dense", 32)]
-epochs = budget(3, quick=1)
+epochs = budget(3, quick=2)
 fair, fits = {}, {}
 for kind, width in RIVALS:
     fair[kind, width] = KINDS[kind](width)
