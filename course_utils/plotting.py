@@ -145,9 +145,10 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
         ylabel: what the bars measure, with its unit.
         groups: names of the groups.
         title: optional text above.
-        digits: significant digits of the numbers on top.
+        digits: significant digits of the largest number on top; the others have as many decimals.
     """
     table = np.array([np.atleast_1d(value) for value in values.values()], dtype=float)  # (labels, groups)
+    decimals = max(0, digits - 1 - int(np.floor(np.log10(np.abs(table).max() or 1))))
     single = groups is None
     names = list(values) if single else list(groups)
     longest = max(len(line) for name in names for line in str(name).split("\n"))
@@ -155,11 +156,12 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
     with _new_figure(size=(max(4.5, room + 1.6), 3.4)) as (figure, axes):
         axis = axes[0, 0]
         if single:
-            _bar(axis, np.arange(len(names)), table[:, 0], 0.6, None, digits)
+            _bar(axis, np.arange(len(names)), table[:, 0], 0.6, None, decimals)
         else:
             width = 0.84 / len(table)
             for i, (label, row) in enumerate(zip(values, table)):
-                _bar(axis, np.arange(len(names)) + (i - (len(table) - 1) / 2) * width, row, width * 0.94, label, digits)
+                middle = np.arange(len(names)) + (i - (len(table) - 1) / 2) * width
+                _bar(axis, middle, row, width * 0.94, label, decimals)
             axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
         axis.set_xticks(range(len(names)), names)
         axis.set(ylabel=ylabel, title=title)
@@ -168,9 +170,9 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
     return figure
 
 
-def _bar(axis, positions, heights, width, label, digits):
+def _bar(axis, positions, heights, width, label, decimals):
     drawn = axis.bar(positions, heights, width, label=label)
-    axis.bar_label(drawn, [f"{height:.{digits}g}" for height in heights], fontsize=8, padding=2)
+    axis.bar_label(drawn, [f"{height:.{decimals}f}" for height in heights], fontsize=8, padding=2)
 
 
 def latent_maps(maps, labels, *, unit="", circle=None):
@@ -357,14 +359,14 @@ def table(array, row_names, column_names, *, title="", xlabel="", ylabel="", dig
     return figure
 
 
-def animation(frames, *, seconds=6.0, zoom=6, back=True):
+def animation(frames, *, seconds):
     """Images one after the other as an animated GIF that stays in the notebook, over and over again.
+
+    The page enlarges each pixel to 4 × 4, so that what is stored stays small.
 
     Args:
         frames: `(n, height, width, 1)` in [0, 1].
         seconds: duration of one round.
-        zoom: side of a pixel on the screen.
-        back: whether each round goes there and back again; False suits a closed loop.
 
     Returns:
         An `IPython.display.HTML` with the picture inside: no file is left behind.
@@ -372,12 +374,10 @@ def animation(frames, *, seconds=6.0, zoom=6, back=True):
     from IPython.display import HTML
     from PIL import Image
 
-    round_trip = np.concatenate([frames, frames[-2:0:-1]]) if back else frames
-    pixels = np.uint8(255 * round_trip[..., 0])
-    size = (frames.shape[2] * zoom, frames.shape[1] * zoom)
-    pictures = [Image.fromarray(page).resize(size, Image.Resampling.NEAREST) for page in pixels]
+    pictures = [Image.fromarray(page) for page in np.uint8(255 * frames[..., 0])]
     buffer = io.BytesIO()
     milliseconds = 1000 * seconds / len(pictures)
     pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
     data = base64.b64encode(buffer.getvalue()).decode()
-    return HTML(f'<img alt="animation" src="data:image/gif;base64,{data}">')
+    look = f'width="{4 * frames.shape[2]}" style="image-rendering: pixelated"'
+    return HTML(f'<img alt="animation" {look} src="data:image/gif;base64,{data}">')

@@ -361,7 +361,7 @@ deep_history = train(
     deep,
     mnist.x_train,
     "deep 784-512-256-32",
-    epochs=budget(14, quick=6),
+    epochs=budget(14, quick=2),
     learning_rate=2e-3,
     validation_data=(mnist.x_test, mnist.x_test),
 )
@@ -452,7 +452,7 @@ sparse_models = {
     ),
 }
 for name, model in sparse_models.items():
-    history = train(model, mnist.x_train, f"128 ReLU units, {name}", learning_rate=3e-3)
+    history = train(model, mnist.x_train, f"128 ReLU units, {name}", epochs=budget(8, quick=3), learning_rate=3e-3)
 
 # %%
 sparse_codes = {

@@ -511,7 +511,7 @@ KINDS = {
 }
 RATES = {"shallow dense": 1e-2, "deep dense": 3e-3, "convolutional": 5e-3}
 RIVALS = [(kind, width) for kind in ("shallow dense", "convolutional") for width in WIDTHS] + [("deep dense", 32)]
-epochs = budget(3, quick=2)
+epochs = budget(4, quick=2)
 fair, fits = {}, {}
 for kind, width in RIVALS:
     fair[kind, width] = KINDS[kind](width)

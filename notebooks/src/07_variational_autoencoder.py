@@ -70,7 +70,7 @@ history = plain.fit(
     mnist.x_train,
     mnist.x_train,
     batch_size=budget(256, quick=64),
-    epochs=budget(4, quick=4),
+    epochs=budget(4, quick=2),
     validation_data=(mnist.x_test, mnist.x_test),
     verbose=0,
     callbacks=callbacks("plain autoencoder, 2-D"),
@@ -325,7 +325,7 @@ def optimizer(epochs, batches, peak=2e-3):
 x_test = binarise(mnist.x_test, np.random.default_rng(1))
 
 # %%
-epochs = budget(12, quick=5)
+epochs = budget(12, quick=3)
 batches = FreshBatches(mnist.x_train, binarised_pair, batch_size=BATCH, seed=7)
 
 mean, log_var = KLLayer()(encoder(images))
@@ -570,7 +570,7 @@ plotting.image_rows(rows)
 # somewhat more epochs with larger steps. (In our trials three layers were worse here, and two were worse in 2-D.)
 
 # %%
-epochs = budget(15, quick=5)
+epochs = budget(15, quick=4)
 vae_20d = build_dense_vae(20, hidden=(512, 256), seed=7)
 vae_20d.compile(optimizer(epochs, len(batches), peak=3e-3), loss=bernoulli_nll)
 history_20d = vae_20d.fit(

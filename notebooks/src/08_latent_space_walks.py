@@ -275,12 +275,17 @@ explore(0.5, 0.5)
 # stays near $1/\sqrt 2$ however wide the code is. **Gaussian codes lie on a thin shell**, not in a ball. The exact mean of the norm is
 # $\sqrt 2\, \Gamma(\tfrac{d+1}{2}) / \Gamma(\tfrac d2)$, with the gamma function $\Gamma$.
 
+
 # %% tags=["nbval-check-output"]
+def mean_norm(d):
+    """Mean norm of a standard Gaussian code of width d."""
+    return np.sqrt(2) * np.exp(gammaln((d + 1) / 2) - gammaln(d / 2))
+
+
 print("    d   mean norm   standard deviation   ratio")
 for d in (2, 10, 100, 1000):
-    mean_norm = np.sqrt(2) * np.exp(gammaln((d + 1) / 2) - gammaln(d / 2))
-    deviation = np.sqrt(d - mean_norm**2)
-    print(f"{d:5d} {mean_norm:11.3f} {deviation:20.3f} {deviation / mean_norm:7.3f}")
+    deviation = np.sqrt(d - mean_norm(d) ** 2)
+    print(f"{d:5d} {mean_norm(d):11.3f} {deviation:20.3f} {deviation / mean_norm(d):7.3f}")
 
 # %%
 codes = {d: rng.standard_normal((20_000, d)) for d in (2, 10, 100)}
@@ -321,7 +326,7 @@ def straight(start, end, t):
 
 t = np.linspace(0, 1, 11)
 first, last = (np.flatnonzero(mnist.y_test == digit)[3] for digit in (7, 6))
-a, b = encode(wide, mnist.x_test[[first, last]])
+a, b = wide_codes[[first, last]]
 pixels = straight(mnist.x_test[first].ravel(), mnist.x_test[last].ravel(), t).reshape(-1, 28, 28, 1)
 rows = {"pixels mixed": pixels, "straight": decode(wide, straight(a, b, t)), "spherical": decode(wide, slerp(a, b, t))}
 plotting.image_rows(rows, [f"{share:.1f}" for share in t])
@@ -348,7 +353,7 @@ plotting.curves(
     "t",
     "mean norm of the code",
     x=t,
-    levels={"mean norm of the prior's codes": np.sqrt(2) * np.exp(gammaln(5.5) - gammaln(5))},
+    levels={"mean norm of the prior's codes": mean_norm(10)},
 )
 
 # %%
@@ -539,7 +544,7 @@ walkers = []
 for i in range(6):
     stations = np.array([wide_codes[np.flatnonzero(mnist.y_test == digit)[i]] for digit in range(10)])
     walkers.append(decode(wide, closed_walk(stations, 80)))
-plotting.animation(np.concatenate(walkers, axis=2), seconds=16, zoom=4, back=False)
+plotting.animation(np.concatenate(walkers, axis=2), seconds=16)
 
 # %% [markdown]
 # **What to notice.** Strokes bend, open and close, and nothing jumps. This is what "no holes"
