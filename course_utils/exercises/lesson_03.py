@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: perplexity, bandwidths, kept neighbours, nearest centres, majority labels."""
+"""Exercises of lesson 03: perplexity, bandwidths, the gradient of t-SNE, kept neighbours, clusters."""
 
 import numpy as np
 
@@ -87,6 +87,62 @@ def find_bandwidth(squared_distances, target):
         else:
             high = sigma
     return sigma
+
+
+def _similarities(places):
+    closeness = 1 / (1 + np.sum((places[:, np.newaxis] - places) ** 2, axis=-1))
+    np.fill_diagonal(closeness, 0)
+    return closeness / closeness.sum(), closeness
+
+
+def _map(n=5):
+    """A small map: its places, p, q and closeness."""
+    rng = np.random.default_rng(0)
+    places, p = rng.normal(size=(n, 2)), rng.random((n, n))
+    p = np.where(np.eye(n, dtype=bool), 0, p + p.T)
+    return places, p / p.sum(), *_similarities(places)
+
+
+def _rests_at_the_goal(map_gradient):
+    places, _, q, closeness = _map()
+    got = np.asarray(map_gradient(places, q, q, closeness))
+    if got.shape != places.shape:
+        return f"One gradient a place was expected, shape {places.shape}. Yours has shape {got.shape}"
+    if not np.allclose(got, 0):
+        return f"Where p equals q nothing must move: all zeros expected, yours reaches {np.abs(got).max():.3g}"
+
+
+def _agrees_with_differences(map_gradient):
+    places, p, q, closeness = _map()
+    step, expected = 1e-5, np.zeros_like(places)
+    for index in np.ndindex(places.shape):
+        moved = np.repeat(places[np.newaxis], 2, axis=0)
+        moved[(slice(None), *index)] += step, -step
+        kls = [-np.sum(p * np.log(_similarities(m)[0] + np.eye(len(m)))) for m in moved]
+        expected[index] = (kls[0] - kls[1]) / (2 * step)
+    got = np.asarray(map_gradient(places, p, q, closeness))
+    if np.allclose(got, -expected, atol=1e-6):
+        return "The sign is wrong: y_i - y_j, not y_j - y_i. The gradient points uphill"
+    if np.allclose(4 * got, expected, atol=1e-6):
+        return "It is a quarter of what it should be: the factor 4 is missing"
+    if np.allclose(got, 4 * ((p - q).sum(axis=1)[:, np.newaxis] * places - (p - q) @ places), atol=1e-6):
+        return "The closeness is missing: each spring is weakened by it"
+    if not np.allclose(got, expected, atol=1e-6):
+        return (
+            f"Move point 0 to the right by 0.00001 and KL changes at a rate of {expected[0, 0]:.4g}, "
+            f"but your gradient there is {got[0, 0]:.4g}"
+        )
+
+
+@exercise(
+    checks=[_rests_at_the_goal, _agrees_with_differences],
+    hint="The weights are w = (p - q) * closeness. `w.sum(axis=1)[:, np.newaxis] * places` is the first sum, "
+    "`w @ places` the second. Don't forget the factor 4.",
+)
+def map_gradient(places, p, q, closeness):
+    """Gradient of KL(p || q) with respect to the places `(n, 2)`."""
+    weights = (p - q) * closeness
+    return 4 * (weights.sum(axis=1)[:, np.newaxis] * places - weights @ places)
 
 
 _LINE = np.arange(8.0)[:, np.newaxis] ** 1.5  # all distances differ, so neighbours are unambiguous

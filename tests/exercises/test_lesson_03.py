@@ -69,6 +69,27 @@ def test_find_bandwidth(check_states):
     )
 
 
+def springs(places, weights):
+    return np.array([sum(w * (y - other) for w, other in zip(row, places)) for row, y in zip(weights, places)])
+
+
+def test_map_gradient(check_states):
+    check_states(
+        ex.map_gradient,
+        untouched=untouched,
+        raising=raising,
+        wrong={
+            "shape (5, 2)": lambda y, p, q, c: springs(y, (p - q) * c).sum(axis=1),
+            "nothing must move": lambda y, p, q, c: 4 * springs(y, p * c),
+            "The sign is wrong": lambda y, p, q, c: -4 * springs(y, (p - q) * c),
+            "the factor 4 is missing": lambda y, p, q, c: springs(y, (p - q) * c),
+            "The closeness is missing": lambda y, p, q, c: 4 * springs(y, p - q),
+            "changes at a rate of": lambda y, p, q, c: 4 * springs(y, (p - q) * c**2),
+        },
+        correct=lambda y, p, q, c: 4 * springs(y, (p - q) * c),
+    )
+
+
 def test_neighbours_kept(check_states):
     check_states(
         ex.neighbours_kept,
