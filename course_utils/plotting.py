@@ -148,7 +148,7 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
         digits: significant digits of the largest number on top; the others have as many decimals.
     """
     table = np.array([np.atleast_1d(value) for value in values.values()], dtype=float)  # (labels, groups)
-    decimals = max(0, digits - 1 - int(np.floor(np.log10(np.abs(table).max() or 1))))
+    decimals = _decimals(table, digits)
     single = groups is None
     names = list(values) if single else list(groups)
     longest = max(len(line) for name in names for line in str(name).split("\n"))
@@ -168,6 +168,11 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
         axis.margins(y=0.12)
         axis.grid(axis="x", visible=False)
     return figure
+
+
+def _decimals(values, digits):
+    """How many decimals show `digits` significant digits of the largest value."""
+    return max(0, digits - 1 - int(np.floor(np.log10(np.abs(values).max() or 1))))
 
 
 def _bar(axis, positions, heights, width, label, decimals):
@@ -344,14 +349,15 @@ def table(array, row_names, column_names, *, title="", xlabel="", ylabel="", dig
         array: `(rows, columns)`.
         row_names, column_names: names of rows and columns.
         title, xlabel, ylabel: optional texts.
-        digits: significant digits of the numbers.
+        digits: significant digits of the largest number; the others have as many decimals.
     """
     rows, columns = array.shape
+    decimals = _decimals(array, digits)
     with _new_figure(size=(0.62 * columns + 1.6, 0.42 * rows + 1.0)) as (figure, axes):
         axis = axes[0, 0]
         axis.imshow(array, cmap="Blues", vmin=0, vmax=1.4 * np.max(array), aspect="auto")
         for (row, column), value in np.ndenumerate(array):
-            axis.text(column, row, f"{value:.{digits}g}", ha="center", va="center", fontsize=8)
+            axis.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=8)
         axis.set_xticks(range(columns), column_names)
         axis.set_yticks(range(rows), row_names)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)

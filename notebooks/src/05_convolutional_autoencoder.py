@@ -585,11 +585,13 @@ plotting.bars(
 # </details>
 #
 # ## What you should see
+#
+# In the full profile the convolutional autoencoder must win at each width. After the quick profile's 250 steps it leads at width 16 only; at the other widths the bound says that it is not far behind.
 
 # %%
-for width in WIDTHS:
+for width, quick_bound in zip(WIDTHS, (1, 1.3, 1.3)):
     ratio = fits["convolutional", width][0][-1] / fits["shallow dense", width][0][-1]
-    expect(f"width {width}: test MSE, convolutional over shallow dense", ratio, at_most=budget(1, quick=1.6))
+    expect(f"width {width}: test MSE, convolutional over shallow dense", ratio, at_most=budget(1, quick=quick_bound))
 ratio = fits["convolutional", 32][0][-1] / fits["deep dense", 32][0][-1]
 expect("width 32: test MSE, convolutional over deep dense", ratio, at_most=1)
 ratio = by_order["convolutional", "rearranged"] / by_order["convolutional", "as they are"]
