@@ -49,8 +49,10 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 setup(seed=3)
+threadpool_limits(1, user_api="openmp")  # scikit-learn's threads hinder each other as soon as anything else runs
 mnist = load("mnist")
 
 # %% [markdown]
