@@ -365,6 +365,56 @@ def table(array, row_names, column_names, *, title="", xlabel="", ylabel="", dig
     return figure
 
 
+def densities_on_plane(densities, axis, *, title=""):
+    """Contours of 2-D densities in one pair of axes: the first filled in grey, the others as lines.
+
+    The two contours of each lie at exp(-1/2) and exp(-2) of its maximum: one and two standard deviations of a Gaussian.
+
+    Args:
+        densities: dictionary from label to values `(n, n)`; rows belong to the second coordinate, columns to the first.
+        axis: positions `(n,)` of the grid, the same for both coordinates.
+        title: optional text above.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    with _new_figure(size=(4.6, 4.3)) as (figure, axes):
+        panel, handles = axes[0, 0], []
+        for i, (label, values) in enumerate(densities.items()):
+            levels = np.exp([-2, -0.5]) * np.max(values)
+            if i == 0:
+                panel.contourf(axis, axis, values, [*levels, 1.01 * np.max(values)], colors=["0.85", "0.7"])
+                handles.append(Patch(color="0.75", label=label))
+            else:
+                colour = DIGIT_COLOURS[i - 1]
+                panel.contour(axis, axis, values, levels, colors=[colour])
+                handles.append(Line2D([], [], color=colour, label=label))
+        panel.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+        panel.legend(handles=handles, loc="upper right")
+    return figure
+
+
+def film(figures, *, seconds):
+    """Figures one after the other as an animated GIF that stays in the notebook, over and over again.
+
+    Args:
+        figures: sequence of figures of one size.
+        seconds: duration of one round.
+
+    Returns:
+        An `IPython.display.HTML` with the picture inside: no file is left behind.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    pictures = []
+    for figure in figures:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    return _gif(pictures, seconds, width=pictures[0].width)
+
+
 def animation(frames, *, seconds):
     """Images one after the other as an animated GIF that stays in the notebook, over and over again.
 
@@ -377,13 +427,18 @@ def animation(frames, *, seconds):
     Returns:
         An `IPython.display.HTML` with the picture inside: no file is left behind.
     """
-    from IPython.display import HTML
     from PIL import Image
 
     pictures = [Image.fromarray(page) for page in np.uint8(255 * frames[..., 0])]
+    return _gif(pictures, seconds, width=4 * frames.shape[2])
+
+
+def _gif(pictures, seconds, width):
+    from IPython.display import HTML
+
     buffer = io.BytesIO()
     milliseconds = 1000 * seconds / len(pictures)
     pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
     data = base64.b64encode(buffer.getvalue()).decode()
-    look = f'width="{4 * frames.shape[2]}" style="image-rendering: pixelated"'
+    look = f'width="{width}" style="image-rendering: pixelated"'
     return HTML(f'<img alt="animation" {look} src="data:image/gif;base64,{data}">')

@@ -20,6 +20,7 @@ def test_encodings_draws_image_code_and_reconstruction_of_each_image_on_one_scal
 
 LABELS = np.arange(32) % 10
 CODES = np.random.default_rng(0).normal(size=(32, 2))
+BELL = np.exp(-np.add.outer(np.linspace(-2, 2, 21) ** 2, np.linspace(-1, 3, 21) ** 2))
 
 
 def _every_figure(digits):
@@ -36,6 +37,7 @@ def _every_figure(digits):
         "images_on_map": plotting.images_on_map(CODES, digits, LABELS),
         "histograms": plotting.histograms({"a": CODES}, "value"),
         "number_grids": plotting.number_grids({"a": np.eye(2), "b": np.eye(3)}),
+        "densities_on_plane": plotting.densities_on_plane({"p": BELL, "q": BELL.T}, np.linspace(-2, 2, 21)),
         "table": plotting.table(np.eye(2), ["r", "s"], ["u", "v"]),
     }
 
@@ -50,7 +52,7 @@ def test_every_function_returns_a_closed_figure_and_draws_it(digits):
         name for name, thing in vars(plotting).items() if callable(thing) and thing.__module__ == plotting.__name__
     }
     public = {name for name in figures_of_the_course if not name.startswith("_")}
-    assert public - set(figures) <= {"animation"}, "a figure without a test"
+    assert public - set(figures) <= {"animation", "film"}, "a figure without a test"
     for name, figure in figures.items():
         assert isinstance(figure, Figure), name
         figure.draw_without_rendering()
@@ -127,18 +129,37 @@ def test_number_grids_write_each_number():
     assert [text.get_text() for text in axis.texts] == ["1", "2", "3", "0.5"]
 
 
-def test_animation_is_a_gif_inside_the_page(digits):
+def _pictures_in(page):
     import base64
     import io
     import re
 
     from PIL import Image
 
-    page = plotting.animation(digits[:5], seconds=2).data
-    gif = Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', page)[1])))
+    return Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', page.data)[1])))
+
+
+def test_animation_is_a_gif_inside_the_page(digits):
+    page = plotting.animation(digits[:5], seconds=2)
+    gif = _pictures_in(page)
     assert gif.format == "GIF" and gif.size == (28, 28) and gif.n_frames == 5
     assert gif.info["duration"] == 400, "milliseconds a frame"
-    assert 'width="112"' in page, "the page enlarges it"
+    assert 'width="112"' in page.data, "the page enlarges it"
+
+
+def test_film_shows_a_figure_a_frame():
+    figures = [plotting.densities_on_plane({"p": BELL, "q": q}, np.linspace(-2, 2, 21)) for q in (BELL, BELL.T)]
+    gif = _pictures_in(plotting.film(figures, seconds=1))
+    assert gif.n_frames == 2 and gif.size == (414, 387)
+    first = np.asarray(gif.convert("RGB"))
+    gif.seek(1)
+    assert np.any(first != np.asarray(gif.convert("RGB")))
+
+
+def test_densities_on_plane_put_the_second_coordinate_upwards():
+    axis = plotting.densities_on_plane({"p": BELL}, np.linspace(-2, 2, 21)).axes[0]
+    inner = axis.collections[0].get_paths()[1].vertices.mean(axis=0)
+    np.testing.assert_allclose(inner, [-1, 0], atol=0.1)
 
 
 def test_latent_maps_without_labels_draw_points_of_one_kind_in_true_proportions():
