@@ -110,14 +110,14 @@ def _show(axis, image):
     axis.spines[:].set_visible(False)
 
 
-def curves(series, xlabel, ylabel, *, x=None, log_y=False, levels=None, title=""):
+def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=None, title=""):
     """Lines in one pair of axes, such as the test loss of several models by epoch.
 
     Args:
         series: dictionary from label to values `(n,)`.
         xlabel, ylabel: what the axes show, with units.
         x: positions `(n,)`, shared by all lines; 1, 2, 3, … by default.
-        log_y: whether the vertical axis is logarithmic.
+        log_x, log_y: whether that axis is logarithmic.
         levels: optional dictionary from label to the height of a dashed level.
         title: optional text above.
     """
@@ -131,6 +131,8 @@ def curves(series, xlabel, ylabel, *, x=None, log_y=False, levels=None, title=""
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if x is None:
             axis.xaxis.get_major_locator().set_params(integer=True)
+        if log_x:
+            axis.set_xscale("log")
         if log_y:
             axis.set_yscale("log")
         axis.legend()
@@ -390,7 +392,7 @@ def densities_on_plane(densities, axis, *, title=""):
                 panel.contour(axis, axis, values, levels, colors=[colour])
                 handles.append(Line2D([], [], color=colour, label=label))
         panel.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
-        panel.legend(handles=handles, loc="upper right")
+        panel.legend(handles=handles, loc="lower left")
     return figure
 
 

@@ -22,6 +22,7 @@ LESSONS = [
     "03_latent_space_tsne",
     "04_denoising",
     "05_convolutional_autoencoder",
+    "06_variational_inference",
     "07_variational_autoencoder",
     "08_latent_space_walks",
 ]

@@ -29,7 +29,9 @@ def _every_figure(digits):
         "image_rows": plotting.image_rows({"a": digits[:3], "b": digits[3:6]}, column_titles=["1", "2", "3"]),
         "encodings": plotting.encodings(digits[:2], CODES[:2], digits[:2]),
         "mosaic": plotting.mosaic(digits, 8, title="t", xlabel="x", ylabel="y"),
-        "curves": plotting.curves({"a": [3, 2, 1]}, "epoch", "loss (nats)", levels={"PCA": 1.5}, log_y=True),
+        "curves": plotting.curves(
+            {"a": [3, 2, 1]}, "epoch", "loss (nats)", levels={"PCA": 1.5}, log_x=True, log_y=True
+        ),
         "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
         "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, unit="z"),
         "gaussians_on_map": plotting.gaussians_on_map(CODES, 0 * CODES, LABELS, circle=2.0),
