@@ -27,7 +27,7 @@
 # - why the code must be a bottleneck: what a code as wide as the input learns.
 #
 # **You need** Python with NumPy, and to have trained any Keras model once; it is the first lesson.
-# **Time:** about 5 minutes on a 2-core CPU, about a minute in the quick profile
+# **Time:** 3 to 5 minutes on a 2-core CPU, half a minute to a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]

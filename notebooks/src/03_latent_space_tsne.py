@@ -25,7 +25,7 @@
 # - what perplexity and the random seed change, and what distances, sizes and gaps on a t-SNE map do not mean
 # - to judge a code without looking: k-means with normalised mutual information, and k nearest neighbours
 #
-# **You need** lesson 01 (encoder, code, decoder, PCA). **Time:** about 5 minutes on a 2-core CPU, about a minute in the quick profile
+# **You need** lesson 01 (encoder, code, decoder, PCA). **Time:** 4 to 6 minutes on a 2-core CPU, about half a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -465,7 +465,8 @@ order, common = agreement_of(by_perplexity[30], again, some_labels)
 print(f"{len(some_labels)} digits, PCA start and random start: {order:.2f} and {common:.2f}")
 
 # %% [markdown]
-# **What to notice.** Compare the least agreement with the most. CHECK Each point feels only its neighbourhood, so which islands end up side by side is partly an accident of the start, most of all where points are few.
+# **What to notice.** Some pairs of starts agree almost wholly, others much less, and the losses at the end hardly differ: none of the maps is the right one. Each point feels only its neighbourhood, so which islands
+# end up side by side is partly an accident of the start, most of all where points are few. (With the 2,000 digits of the full profile two starts agree almost wholly.)
 # A PCA start makes the accident repeatable. It does not make it true.
 
 # %% [markdown]

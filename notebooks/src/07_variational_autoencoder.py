@@ -26,7 +26,7 @@
 # - which loss value to expect, in nats, for 2-D and 20-D codes
 #
 # **You need** Keras models and `fit`, logarithms, the normal distribution, and lesson 01.
-# **Time:** about 9 minutes on a 2-core CPU, about a minute and a half in the quick profile
+# **Time:** 5 to 9 minutes on a 2-core CPU, about a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -128,6 +128,13 @@ print(f"in the circle: {codes_in_circle(plain_codes):.1%} of the test digits' co
 # decoder gets a random draw $z$ from it. So all codes near $\mu$ must decode to something like $x$: that fills the gaps, as long as $\sigma$ is not
 # tiny. And we ask each $q(z\mid x)$ to stay close to one fixed distribution, the **prior** $p(z) = \mathcal N(0, I)$: that fixes the place, and it
 # keeps $\sigma$ from shrinking to nothing.
+#
+# ```
+# image x ──▶ encoder ──▶ mean, log_var ──▶ draw z ──▶ decoder ──▶ reconstruction
+#                               │                                        │
+#                      KL term: close to                       reconstruction term:
+#                      the prior?                              close to x?
+# ```
 #
 # A variance must be positive, and a network's output may be anything. So the encoder returns the **log-variance**
 # $\log\sigma^2$, which may be anything too. In this course the two are always called `mean` and `log_var`.
