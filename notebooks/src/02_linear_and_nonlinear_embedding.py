@@ -322,7 +322,7 @@ print(
 )
 
 # %% [markdown]
-# The errors agree. Do the planes?
+# CHECK: The errors agree. Do the planes?
 #
 # ### Exercise 4: the angle between two planes
 #
@@ -408,7 +408,7 @@ plotting.image_rows(
 
 # %% [markdown]
 # CHECK: **What to notice.** PCA's directions are uncorrelated on the training digits, and nearly so on the test digits. The autoencoder's six units are correlated with each other, and their pictures are mixtures. They come in
-# no order, and another seed gives other ones. But PCA *within the plane*, a problem of $6\times6$ numbers, turns them back into PCA's directions. "Unit 3 of the code means this" is therefore never a safe statement about an autoencoder.
+# no order. But PCA *within the plane*, a problem of $6\times6$ numbers, turns them back into PCA's directions. "Unit 3 of the code means this" is therefore never a safe statement about an autoencoder.
 # The space of codes has meaning, its axes need not.
 #
 # ## Where linear fails: a rolled-up sheet
@@ -431,7 +431,7 @@ roll_copies = {"PCA": roll_codes["PCA"] @ roll_basis[:, :2].T}
 print("PCA's three directions:\n", roll_basis.T.round(2), "\ntheir variances:", roll_variances.round(3))
 
 # %% [markdown]
-# All three variances are of the same size: whichever direction PCA drops, it loses about a third.
+# All three variances are of the same size: whichever direction PCA drops, it loses nearly a third of the whole.
 #
 # A nonlinear autoencoder can bend. We let it have two hidden layers on each side, 3-64-64-2-64-64-3.
 #
@@ -603,7 +603,7 @@ for name, error in final.items():
 # %% [markdown]
 # CHECK: **What to notice.** With the ingredients of 2006 the network learns to answer with the average digit, and stays there: its line lies on the dashed one. Logistic units with Adam and GELU with momentum change one ingredient each; read off the figure how far each gets. Both together go furthest in the same few epochs.
 #
-# That is what was measured, and no more. It says that pre-training is not needed with today's ingredients, and that within these epochs the old ones without pre-training get nowhere. It does not say that they never would: with carefully chosen initial weights and a carefully tuned momentum, plain
+# CHECK: That is what was measured, and no more. It says that pre-training is not needed with today's ingredients, and that within these epochs the old ones without pre-training get nowhere. It does not say that they never would: with carefully chosen initial weights and a carefully tuned momentum, plain
 # gradient descent has trained this very kind of autoencoder from scratch (Sutskever et al., 2013).
 #
 # ## 13.87 against 3.00
