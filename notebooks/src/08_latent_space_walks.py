@@ -26,7 +26,7 @@
 # - how a conditional VAE separates the digit from the handwriting
 # - how to judge drawn digits with a classifier, and what such a judge cannot tell
 #
-# **You need** lesson 07 (mean, log-variance, ELBO). **Time:** about 8 minutes on a 2-core CPU, about one in the quick profile
+# **You need** lesson 07 (mean, log-variance, ELBO). **Time:** 5 to 8 minutes on a 2-core CPU, half a minute to a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
