@@ -99,7 +99,7 @@ def dense_stack(x, hidden, activation, kernel_regularizer=None):
 
 
 def build_conv_autoencoder(
-    latent_dim, *, filters=(16, 32), unpooling="transposed", activation="leaky_relu", image_shape=(28, 28, 1)
+    latent_dim, *, filters=(16, 32), unpooling="transposed", activation="elu", image_shape=(28, 28, 1)
 ):
     """A convolutional autoencoder: each level halves height and width on the way in, doubles them on the way out.
 
