@@ -15,13 +15,13 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/autoencoder-course/blob/main/notebooks/06_variational_inference.ipynb)
 #
-# The loss of a variational autoencoder is a bound on a number that nobody can compute. So how would you notice a mistake? In this lesson you meet the same bound on
+# A variational autoencoder (VAE, lesson 07) is an autoencoder whose encoder returns a distribution over codes, a mean and a variance for each number. Its loss is a bound on a quantity that nobody can compute. So how would you notice a mistake? In this lesson you meet the same bound on
 # models where the number *is* known. Every claim of the theory becomes a line of output, and you can hold one against the other.
 #
 # **You will learn**
 #
 # - what a hidden-variable model is, and why its likelihood is a sum or an integral that soon cannot be computed
-# - the evidence lower bound (ELBO), line by line, and that its gap is a Kullback-Leibler divergence, to nine digits
+# - the evidence lower bound (ELBO), line by line, and that its gap is a Kullback-Leibler divergence
 # - how gradient ascent moves a distribution onto the posterior, and what it costs to leave out correlations
 # - why many samples make a tighter bound, and what the two directions of the KL divergence do
 # - which of two gradient estimators to use, and what an encoder gains and loses against fitting each example for itself
@@ -62,7 +62,7 @@ mnist = load("mnist")
 # A **hidden-variable model** tells a story of how data come about. First something is drawn that nobody will see, the hidden (or *latent*) variable $z$, from a **prior** $p(z)$. Then the
 # observation $x$ is drawn, from a distribution $p(x \mid z)$ that depends on $z$. We see $x$ only.
 #
-# The smallest example: $z$ is one of two kinds, 0 or 1, and $x$ is a number. Kind 0 comes with probability 0.35 and is normally distributed around −2, kind 1 around 2.5.
+# The smallest example: $z$ is one of two kinds, 0 or 1, and $x$ is a number. Kind 0 comes with probability 0.35 and is normally distributed around −2 with the standard deviation 1.3; kind 1 around 2.5, with 2.0.
 
 
 # %%
@@ -87,7 +87,7 @@ curves(
 #
 # $$p(x) = \sum_z p(z)\, p(x \mid z),$$
 #
-# so the blue curve is the sum of the other two. Between the bumps an observation may have come from either. How probable each cause is, once $x$ is seen, is the **posterior**:
+# so the blue curve is the sum of the other two (and lies behind the red one on the right). Between the bumps an observation may have come from either. How probable each cause is, once $x$ is seen, is the **posterior**:
 #
 # $$p(z \mid x) = \frac{p(z)\, p(x \mid z)}{p(x)} .$$
 #
@@ -102,12 +102,12 @@ for x in (-3.0, 0.0, 3.0):
 # ## 2. When the sum becomes an integral
 #
 # From now on the hidden variable is a vector $z$ of $d$ real numbers with the prior $\mathcal N(0, I)$, and the sum becomes an integral: $p(x) = \int p(x \mid z)\, p(z)\, dz$. In a VAE $p(x \mid z)$ is a neural network,
-# and there is no formula for that integral. We take a straight line instead of a network, because then there is one:
+# and there is no formula for that integral. We take a linear map instead of a network, because then there is one:
 #
 # $$x = W z + \mu + \sigma\,\varepsilon, \qquad \varepsilon \sim \mathcal N(0, I).$$
 #
 # $x$ has $D$ numbers, such as the 784 pixels of a digit, the matrix $W$ is $D \times d$, $\mu$ is a vector and $\sigma > 0$ the standard deviation of the noise $\varepsilon$. A sum of normal variables
-# is normal, so $p(x) = \mathcal N(x;\ \mu,\ W W^\top + \sigma^2 I)$. The model is called **probabilistic PCA** (Tipping and Bishop, 1999), since the best $W$ for given data is known too: with the
+# is normal, so $p(x) = \mathcal N(x;\ \mu,\ W W^\top + \sigma^2 I)$. The model is called **probabilistic PCA** (Tipping and Bishop, 1999), since a best $W$ for given data is known too (any rotation $W R$ of it is as good): with the
 # eigenvalues $\lambda_1 \ge \dots \ge \lambda_D$ and eigenvectors $u_1, u_2, \dots$ of the data's covariance,
 #
 # $$\sigma^2 = \frac{1}{D - d} \sum_{j > d} \lambda_j, \qquad \text{column } j \text{ of } W \text{ is } \sqrt{\lambda_j - \sigma^2}\; u_j, \qquad \mu = \text{the data's mean}.$$
@@ -144,16 +144,18 @@ for d, values in exact.items():
 print(f"scikit-learn's PCA.score with 10 components: {theirs:.1f} nats")
 
 # %% [markdown]
-# A density may be larger than 1, so its logarithm may be positive; compare these numbers with each other only. Scikit-learn's `PCA.score` is this very likelihood, and the two agree. So here is a model of digits whose
+# (A **nat** is the unit of natural logarithms.) A density may be larger than 1, so its logarithm may be positive; compare these numbers with each other only. Scikit-learn's `PCA.score` is this very likelihood, and the two agree. So here is a model of digits whose
 # likelihood we know exactly. Let us pretend that we don't.
 #
 # **By brute force.** An integral over $p(z)$ is a mean over draws from it. So draw $k$ codes $z_1, \dots, z_k$ from the prior, and
 #
 # $$\log p(x) \approx \log \frac1k \sum_{i=1}^{k} p(x \mid z_i).$$
 #
-# The densities themselves are far outside the range of a float, their logarithms are not. That is your first task.
+# The densities themselves are far outside the range of a float, their logarithms are not.
 #
 # ### Exercise 1: log-mean-exp
+#
+# For any number $c$, $\log \frac1k\sum_i e^{v_i} = c + \log \frac1k \sum_i e^{v_i - c}$. Which $c$ keeps the exponentials in range, whatever the $v_i$?
 
 
 # %% tags=["nbval-check-output"]
@@ -174,17 +176,22 @@ def log_conditional(x, codes, W, mu, sigma):
 rng = np.random.default_rng(6)
 few, draws = digits[: budget(10, quick=3)], 5_000
 shortfall = {}
+print(f"{draws:,} draws from the prior")
 for d in exact:
     codes, model = rng.standard_normal((draws, d)), fit_ppca(d)
-    estimates = [log_mean_exp(log_conditional(x, codes, *model)) for x in few]
-    shortfall[d] = np.mean(exact[d][: len(few)] - estimates)
-    print(f"d = {d:2}: {draws:,} draws from the prior fall short of the exact log p(x) by {shortfall[d]:6.1f} nats")
+    logs = np.array([log_conditional(x, codes, *model) for x in few])
+    shortfall[d] = np.mean(exact[d][: len(few)] - log_mean_exp(logs))
+    largest = np.mean(np.exp(logs.max(axis=1) - log_mean_exp(logs)) / draws)
+    print(
+        f"d = {d:2}: short of log p(x) by {shortfall[d]:6.1f} nats; share of the largest term in the mean {largest:.3f}"
+    )
 
 # %% [markdown]
-# **What to notice.** In one dimension brute force works. With every dimension it gets worse, by far: among five thousand random codes there is none that fits *this* digit, and the mean is made by the single best of them. A grid fares no
+# **What to notice.** In one dimension and in two brute force works. With more it gets worse, by far: among five thousand random codes there is none that fits *this* digit, and the mean is made by the single best of them. A grid fares no
 # better: ten points an axis make $10^{50}$ in fifty dimensions. That is what **intractable** means: the integral exists, and nobody can wait for it.
 #
-# The cure would be to draw only codes that could have made this $x$, that is, from the posterior. In our model it is known too. Every Gaussian is fixed by its mean and covariance, and with $M = W^\top W + \sigma^2 I$ they are
+# The cure would be to draw only codes that could have made this $x$, that is, from the posterior. In our model it is known too. As a function of $z$, $\log p(x, z)$ is quadratic, so the posterior is Gaussian; with $M = W^\top W + \sigma^2 I$ its second derivative is
+# $-M/\sigma^2$, and its maximum gives the mean:
 #
 # $$p(z \mid x) = \mathcal N\bigl(z;\ M^{-1} W^\top (x - \mu),\ \sigma^2 M^{-1}\bigr).$$
 #
@@ -200,7 +207,7 @@ def posterior(x, W, mu, sigma):
 posterior = ex.posterior.check(posterior)
 
 # %% [markdown]
-# For pictures we need a model with $d = 2$ and a posterior that is not round. **Two causes, one effect**: $x = z_1 + z_2 + \tfrac12 \varepsilon$. Seeing $x = 2$ tells the sum of the causes and
+# For pictures we need a model with $d = 2$ and a posterior that is not round. **Two causes, one effect**: $x = z_1 + z_2 + \tfrac12 \varepsilon$. Seeing $x = 2$ tells something about the sum of the causes and
 # nothing about their difference.
 
 # %% tags=["nbval-check-output"]
@@ -222,7 +229,7 @@ densities_on_plane({"posterior": posterior2, "prior": multivariate_normal(np.zer
 #
 # ## 3. The bound, line by line
 #
-# Without the posterior we take some other distribution $q(z)$ and ask how far it carries us. For *every* $z$, by the definition of conditional probability, $p(x) = p(x, z)\,/\,p(z \mid x)$. Take logarithms, then add and subtract $\log q(z)$:
+# Without the posterior we take, for this one $x$, some other distribution $q(z)$ and ask how far it carries us. Write $\mathbb E_q[g]$ for the mean of $g(z)$ over draws $z$ from $q$. For *every* $z$, by the definition of conditional probability, $p(x) = p(x, z)\,/\,p(z \mid x)$. Take logarithms, then add and subtract $\log q(z)$:
 #
 # $$\log p(x) = \log p(x, z) - \log p(z \mid x) = \bigl[\log p(x, z) - \log q(z)\bigr] + \bigl[\log q(z) - \log p(z \mid x)\bigr].$$
 #
@@ -230,8 +237,13 @@ densities_on_plane({"posterior": posterior2, "prior": multivariate_normal(np.zer
 #
 # $$\log p(x) = \underbrace{\mathbb E_q\bigl[\log p(x, z) - \log q(z)\bigr]}_{\text{ELBO}} + \underbrace{\mathbb E_q\bigl[\log q(z) - \log p(z \mid x)\bigr]}_{\mathrm{KL}[q \,\|\, p(z \mid x)]\ \ge\ 0}.$$
 #
-# The **Kullback-Leibler divergence** KL measures how far one distribution is from another. It is never negative, and zero only if the two are the same. So the first term, the **evidence lower bound** (ELBO), never exceeds $\log p(x)$; it falls short by
-# exactly the KL divergence; and it contains only things that we can compute, $p(x, z) = p(z)\,p(x \mid z)$ and our own $q$.
+# The **Kullback-Leibler divergence** $\mathrm{KL}[q\,\|\,p] = \mathbb E_q[\log q - \log p]$ measures how far one distribution is from another. It is never negative: the mean of a logarithm is at most the logarithm of the mean (Jensen's inequality), so $-\mathrm{KL} = \mathbb E_q[\log (p/q)] \le \log \mathbb E_q[p/q] = \log 1 = 0$,
+# and it is zero only if the two are the same. So the first term, the **evidence lower bound** (ELBO), never exceeds $\log p(x)$; it falls short by
+# exactly the KL divergence; and it contains only things that we can compute, $p(x, z) = p(z)\,p(x \mid z)$ and our own $q$. Sort its terms by $p(x \mid z)$ and $p(z)$, and it reads
+#
+# $$\text{ELBO} = \mathbb E_q[\log p(x \mid z)] - \mathrm{KL}[q \,\|\, p(z)],$$
+#
+# a reconstruction minus a KL divergence to the prior. With its sign turned it is the loss of a VAE.
 #
 # First on the mixture of section 1, where $q$ is a single number $a = q(z = 1)$.
 
@@ -254,7 +266,7 @@ truth = joint([seen])[0, 1] / joint([seen]).sum()
 print(f"the ELBO is largest at a = {shares[elbo_of_share.argmax()]:.2f}; the posterior is {truth:.3f}")
 
 # %% [markdown]
-# **What to notice.** The curve touches the level at one point, where $q$ is the posterior, and stays below it everywhere else. So there are two uses of one number: as an estimate of $\log p(x)$ from below, and as a compass that leads $q$ to the posterior.
+# **What to notice.** The curve is flat at its top, but it touches the level at one point only, where $q$ is the posterior, and stays below it everywhere else. So there are two uses of one number: as an estimate of $\log p(x)$ from below, and as a compass that leads $q$ to the posterior.
 #
 # For Gaussians everything has a closed form. For two of them, $q = \mathcal N(m_q, \Sigma_q)$ and $p = \mathcal N(m_p, \Sigma_p)$ in $d$ dimensions,
 #
@@ -272,7 +284,11 @@ def gaussian_kl(mean_q, cov_q, mean_p, cov_p):
 gaussian_kl = ex.gaussian_kl.check(gaussian_kl)
 
 # %% [markdown]
-# The ELBO of a Gaussian $q = \mathcal N(m, S)$ in our model, also exact. $\mathbb E_q \lVert x - \mu - Wz\rVert^2$ is the squared error at the mean plus $\operatorname{tr}(W S W^\top)$, so
+# Before you go on, use it: what must the KL divergence between a Gaussian in ten dimensions and one with the same mean and a standard deviation twice as large be? You will find your number below.
+#
+# The ELBO of a Gaussian $q = \mathcal N(m, S)$ in our model is exact, too:
+#
+# $$\mathbb E_q \log p(x \mid z) = -\frac{\lVert x - \mu - Wm\rVert^2 + \operatorname{tr}(W S W^\top)}{2\sigma^2} - \frac D2 \log 2\pi\sigma^2 .$$
 
 
 # %%
@@ -301,12 +317,12 @@ for name, q in candidates.items():
 
 # %% [markdown]
 # **What to notice.** The two columns were computed in different ways. The gap comes from the likelihood of 784 pixels and a reconstruction; the KL divergence from two Gaussians in ten dimensions. They agree to all digits shown.
-# With the prior as $q$ the gap is huge: that is the brute force of section 2, before its logarithm.
+# "Twice as wide" is your prediction, $\tfrac12 (40 - 10 - 10 \log 4) = 8.07$. With the prior as $q$ the gap is huge: its ELBO is the mean of the logarithms of $p(x \mid z)$, where brute force took the logarithm of the mean.
 #
 # ## 4. Climbing to the posterior
 #
 # If the posterior has no formula, we climb: choose a family of distributions $q$, and raise the ELBO by gradient ascent on the parameters of $q$. Take the two causes, and $q = \mathcal N(m, L L^\top)$ with a lower triangular matrix $L$ with a
-# positive diagonal. A draw is $z = m + L \varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$, so that gradients pass through it (lesson 07 has more about this trick). The second part of the ELBO, $-\mathbb E_q \log q$, is the **entropy** of $q$:
+# positive diagonal (every covariance can be written like that: Cholesky). A draw is $z = m + L \varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$, so that gradients pass through it (lesson 07 has more about this trick). The second part of the ELBO, $-\mathbb E_q \log q$, is the **entropy** of $q$:
 #
 # $$\text{ELBO} \approx \frac1n\sum_{i=1}^{n} \log p(x, m + L\varepsilon_i) + \sum_{j} \log L_{jj} + \tfrac d2 (1 + \log 2\pi).$$
 #
@@ -314,7 +330,7 @@ for name, q in candidates.items():
 #
 # ### Exercise 4: the ELBO from samples
 #
-# Use `keras.ops`, so that gradients pass. `log_joint` maps codes `(n, 2)` to $\log p(x, z)$, `(n,)`.
+# Use `keras.ops`, so that gradients pass: `ops.mean`, `ops.log`, `ops.diagonal`, `ops.transpose`. `log_joint` maps codes `(n, 2)` to $\log p(x, z)$, `(n,)`. Codes and noise are rows here, so $z = m + L\varepsilon$ becomes `mean + noise @ Lᵀ`.
 
 
 # %% tags=["nbval-check-output"]
@@ -368,15 +384,20 @@ def mean_field(free):
 
 CLIMB = budget(300, quick=150)
 paths = {name: climb(family, CLIMB) for name, family in {"full covariance": full, "mean field": mean_field}.items()}
+# %%
 distance = {name: [gaussian_kl(*q, mean2, cov2) for q in path] for name, path in paths.items()}
 least = -np.log(1 - (cov2[0, 1] / cov2[0, 0]) ** 2) / 2
-print(f"gap at the end: {distance['full covariance'][-1]:.4f} and {distance['mean field'][-1]:.4f} nats")
+print(
+    f"gap at the end: {distance['full covariance'][-1]:.4f} and {distance['mean field'][-1]:.4f} nats; least of mean field {least:.4f}"
+)
+print(f"variance of each cause: mean field {paths['mean field'][-1][1][0, 0]:.3f}, posterior {cov2[0, 0]:.3f}")
 curves(
     distance,
     "step",
     "gap: log p(x) - ELBO (nats)",
     x=np.arange(len(distance["mean field"])),
     levels={"least gap of mean field": least},
+    log_y=True,
 )
 
 # %% tags=["picture"]
@@ -384,8 +405,9 @@ drawn = {f"q, {name}": multivariate_normal(*path[-1]).pdf(plane) for name, path 
 densities_on_plane({"posterior": posterior2} | drawn, axis, title="Where the two families arrive")
 
 # %% [markdown]
-# **What to notice.** With a full covariance the gap closes, and $q$ covers the posterior. Mean field can't be a tilted ridge. It finds the right mean and then has to choose a width, and it chooses the *narrow* one: it stays inside the posterior in every direction, and is
-# too sure of itself about each cause. Its gap has a closed form, $-\tfrac12 \log(1 - r^2)$ with the correlation $r$ of the posterior; it is drawn as the dashed line, and no training will get below it.
+# **What to notice.** With a full covariance the gap closes, and $q$ covers the posterior. Mean field can't be a tilted ridge. It finds the right mean and then has to choose a width, and it chooses a *narrow* one: its variance of each cause is that of the cause when the other one is held fixed. It misses
+# the ends of the ridge and sticks out a little across it, and is too sure of itself about each cause. In two dimensions its least gap has a closed form, $-\tfrac12 \log(1 - r^2)$ with the correlation $r$ of the posterior; it is drawn as the dashed line, and no training will get below it. (The bump early in both
+# curves is momentum: Adam carries the mean past its goal and back.)
 #
 # Now the same as a film: $q$ starts as the prior and moves onto the posterior.
 
@@ -402,16 +424,16 @@ frames = [
 film(frames, seconds=6)
 
 # %% [markdown]
-# **What to notice.** First $q$ shrinks and moves, then it turns. The mean is found early; the correlation, which is about a finer thing, takes longest. (The film spends more frames on the first steps than on the last.)
+# **What to notice.** $q$ moves, shrinks and tilts at once. Its shape is about right after some ten steps; the mean shoots past its goal, comes back, and takes longest to settle. (The film spends more frames on the first steps than on the last.)
 #
 # ## 5. A tighter bound from more samples
 #
-# The ELBO is one sample's worth of brute force, with a better place to look: its integrand is the logarithm of the **importance weight** $w = p(x, z)/q(z)$. Brute force took the mean of many weights *before* the logarithm. Do the same with draws from $q$:
+# The integrand of the ELBO is the logarithm of the **importance weight** $w = p(x, z)/q(z)$. Brute force took the mean of many weights *before* the logarithm. Do the same with draws from $q$:
 #
 # $$\mathcal L_k = \mathbb E_{z_1, \dots, z_k \sim q}\Bigl[\log \frac1k \sum_{i=1}^{k} \frac{p(x, z_i)}{q(z_i)}\Bigr], \qquad \mathcal L_1 = \text{ELBO}.$$
 #
-# The mean weight is $p(x)$, exactly, whatever $q$. The logarithm of a mean over few weights is too small on average (Jensen's inequality), the less so the more there are: $\mathcal L_1 \le \mathcal L_2 \le \dots \le \log p(x)$ (Burda, Grosse and Salakhutdinov, 2016). This is the
-# **importance-weighted bound**. We measure it on the first test digit and a ten-dimensional $q$ that is one standard deviation off, or too wide, or too narrow.
+# The mean weight is $p(x)$, exactly, for any $q$ that is positive wherever $p$ is. The logarithm of a mean over few weights is too small on average (Jensen again), the less so the more there are: $\mathcal L_1 \le \mathcal L_2 \le \dots \le \log p(x)$ (Burda, Grosse and Salakhutdinov, 2016). This is the
+# **importance-weighted bound**. We measure it on the first test digit and a ten-dimensional $q$ that is one standard deviation off in each coordinate, or too wide, or too narrow.
 
 # %%
 KS = (1, 2, 5, 10, 50, 100, 500, 1000)
@@ -444,25 +466,25 @@ curves(
 
 # %%
 for name, row in bounds.items():
-    text = ", ".join(
-        f"k = {k}: {value - exact[10][0]:.2f} ± {error:.2f}" for k, (value, error) in zip(KS[::3], row[::3])
-    )
-    print(f"q {name:27}{text}")
+    some = [
+        f"k = {k}: {row[KS.index(k)][0] - exact[10][0]:.2f} ± {row[KS.index(k)][1]:.2f}" for k in (1, 10, 100, 1000)
+    ]
+    print(f"q {name:27}", ", ".join(some))
     print(f"  exact ELBO minus log p(x): {-gaps[name][0]:.2f}")
 
 # %% [markdown]
-# **What to notice.** All three rise towards $\log p(x)$ and, but for the noise of the estimate (the ± is one standard error), none rises above it. At $k = 1$ they stand where the exact ELBO is. Compare "twice as wide" with "half as wide". A wide $q$ wastes draws, and more draws
-# make up for it. A narrow $q$ never draws from where much of the posterior lies, and its rare large weights are slow to come. When in doubt, look from too far away.
+# **What to notice.** But for the noise of the estimates (the ± is one standard error), all three rise towards $\log p(x)$, and none rises above it. At $k = 1$ they stand where the exact ELBO is. Compare "twice as wide" with "half as wide". For the ELBO the narrow one is better; with ten draws and more the wide one is. A wide $q$ wastes draws, and more draws
+# make up for it. A narrow $q$ hardly ever draws from where much of the posterior lies, and its rare large weights are slow to come: below $1/\sqrt 2$ of the posterior's standard deviation the weights have no finite variance, and even the ± can't be trusted. With many draws, choose $q$ too wide rather than too narrow.
 #
 # ## 6. Two directions of KL
 #
-# KL is not symmetric, and the ELBO has chosen for us: $\mathrm{KL}[q\,\|\,p]$, averaged over $q$. Some methods use the other direction, $\mathrm{KL}[p\,\|\,q]$. It does not matter if $q$ can be equal to $p$. It does, if it can't. Let the target be the two bumps
-# of section 1, further apart, and $q$ a single Gaussian with mean $m$ and standard deviation $s$.
+# KL is not symmetric, and the ELBO has chosen for us: $\mathrm{KL}[q\,\|\,p]$, averaged over $q$. Some methods use the other direction, $\mathrm{KL}[p\,\|\,q]$. It does not matter if $q$ can be equal to $p$. It does, if it can't. Let the target be two
+# bumps again, further apart and narrower, and $q$ a single Gaussian with mean $m$ and standard deviation $s$.
 
 
 # %%
-def target(x):
-    return 0.4 * norm.pdf(x, -3, 0.8) + 0.6 * norm.pdf(x, 3, 1.2)
+def target(z):
+    return 0.4 * norm.pdf(z, -3, 0.8) + 0.6 * norm.pdf(z, 3, 1.2)
 
 
 grid = np.linspace(-15, 15, 3001)
@@ -502,11 +524,11 @@ for name, (mean, sd) in fits.items():
 
 # %% [markdown]
 # **What to notice.** $\mathrm{KL}[q\,\|\,p]$ pays for every place where $q$ is and $p$ is not. So $q$ takes one bump and keeps out of the valley; which bump depends on the start. $\mathrm{KL}[p\,\|\,q]$ pays for every place where $p$ is and $q$ is not. So its $q$ covers both bumps and the valley, with the target's own mean and standard deviation. That is
-# also why mean field came out too narrow in section 4: the ELBO would rather miss a part of the posterior than put weight outside it.
+# also why mean field came out too narrow in section 4: the ELBO would rather miss a part of the posterior than put weight outside it. (The left bump is only a local minimum: even the broad $q$ has a slightly smaller $\mathrm{KL}[q\,\|\,p]$.)
 #
 # <details><summary><b>Question.</b> The left and the right solution have different values of KL[q || p]. What are they, roughly?</summary>
 #
-# A $q$ that copies one bump with the weight $\pi$ has $p \approx \pi q$ wherever it lives, so $\mathrm{KL}[q\,\|\,p] \approx -\log \pi$: $-\log 0.4 = 0.916$ on the left and $-\log 0.6 = 0.511$ on the right. The printed values agree. In terms of the ELBO: the left one is a local maximum,
+# A $q$ that copies one bump with the weight $c$ has $p \approx c\, q$ wherever it lives, so $\mathrm{KL}[q\,\|\,p] \approx -\log c$: $-\log 0.4 = 0.916$ on the left and $-\log 0.6 = 0.511$ on the right. The printed values agree. In terms of the ELBO: the left one is a local maximum,
 # and gradient ascent has no way to know.
 # </details>
 #
@@ -514,8 +536,8 @@ for name, (mean, sd) in fits.items():
 #
 # Gradient ascent on the ELBO needs $\nabla_m\, \mathbb E_{z \sim q}[f(z)]$ with $q = \mathcal N(m, s^2 I)$, where $f(z) = \log p(x, z) - \log q(z)$. Two estimators of it, both right on average:
 #
-# - **reparametrised**: write $z = m + s\,\varepsilon$ and differentiate $f$: $\nabla_z f(z)$. It needs the derivative of $\log p(x, z)$.
-# - **score function**: differentiate the density instead, $\nabla_m q = q\, \nabla_m \log q$, which gives $f(z)\,\nabla_m \log q(z)$. It needs only the *value* of $f$, so $z$ may even be discrete.
+# - **reparametrised**: write $z = m + s\,\varepsilon$. Then $\log q(z)$ does not depend on $m$, and the gradient is $\nabla_z \log p(x, z)$. It needs the derivative of $\log p(x, z)$.
+# - **score function**: differentiate the density instead, $\nabla_m q = q\, \nabla_m \log q$, which gives $f(z)\,\nabla_m \log q(z)$. (That $f$ depends on $m$ as well, through $\log q$, adds zero on average.) It needs only the *value* of $f$, so $z$ may even be discrete.
 #
 # ### Exercise 5: the score-function gradient
 #
@@ -544,9 +566,7 @@ def gradients(d, draws):
     codes = rng.normal(mean, sd, (draws, d))
     log_joint = log_conditional(x, codes, W, mu, sigma) + norm.logpdf(codes).sum(axis=1)
     f = log_joint - norm.logpdf(codes, mean, sd).sum(axis=1)
-    slope = ((x - mu - codes @ W.T) @ W / sigma**2 - codes)[
-        :, 0
-    ]  # the part from log q is 0 on average: its entropy is constant
+    slope = ((x - mu - codes @ W.T) @ W / sigma**2 - codes)[:, 0]  # log q(m + s ε) does not depend on m
     score, calm = score_gradient(f, codes, mean, sd)[:, 0], score_gradient(f - f.mean(), codes, mean, sd)[:, 0]
     exact = ((x - mu - W @ mean) @ W / sigma**2 - mean)[0]
     return {"score function": score, "score, mean of f taken off": calm, "reparametrised": slope}, exact
@@ -556,21 +576,28 @@ single, truth = gradients(2, 5_000)
 for name, values in single.items():
     error = values.std() / np.sqrt(len(values))
     print(f"{name:27} mean {values.mean():8.2f} ± {error:6.2f}, standard deviation of one draw {values.std():8.2f}")
+    print(f"{'':27} within 60 of the exact gradient: {np.mean(np.abs(values - truth) < 60):.0%} of the draws")
 print(f"exact gradient {truth:.2f}")
 histograms(single, "gradient of one draw", bins=60, limits=(truth - 60, truth + 60))
 
 # %%
-noise = {name: [] for name in single}
+draw_noise = {name: [] for name in single}
 for d in exact:
     estimates, _ = gradients(d, 2_000)
     for name, values in estimates.items():
-        noise[name].append(values.std())
-curves(noise, "latent dimensions d", "standard deviation of one draw", x=list(exact), log_y=True, log_x=True)
+        draw_noise[name].append(values.std())
+lead = np.array(draw_noise["score, mean of f taken off"]) / np.array(draw_noise["reparametrised"])
+print(
+    "baselined score function over reparametrised:",
+    *(f"d = {d}: {ratio:.2f}" for d, ratio in zip(exact, lead)),
+    sep="  ",
+)
+curves(draw_noise, "latent dimensions d", "standard deviation of one draw", x=list(exact), log_y=True, log_x=True)
 
 # %% [markdown]
-# **What to notice.** All three agree with the exact gradient within their errors (the ± is one standard error of the mean over all draws). But look at the spread of a single draw: the axis of the histograms is cut, and most draws of the plain score function lie far outside. The plain score function multiplies a *large number*, $f$ in hundreds of nats, with noise. Taking off the mean
-# of $f$ (a **baseline**, which changes nothing on average as long as it doesn't depend on the draw) helps a lot. The reparametrised gradient is better still, and its lead over the baselined one grows with the dimension: $f$ sums the noise of all dimensions, and
-# the score function hands all of it to every component. Halving a standard deviation saves three quarters of the draws. This is why VAEs with Gaussian codes reparametrise, and why models with discrete codes have a harder time.
+# **What to notice.** All three agree with the exact gradient within about two of their errors (the ± is one standard error of the mean over all draws); for the plain score function that says little. Look at the spread of a single draw: the axis of the histograms is cut, and most draws of the plain score function lie outside. It multiplies
+# a large number, $f$, with noise. Taking off the mean of $f$ (a **baseline**; one that doesn't depend on the draw changes nothing on average) helps a lot. The reparametrised gradient is better still, and in fifty dimensions its lead over the baselined one is larger than in one: $f$ sums the noise of all
+# dimensions, and the score function hands all of it to every component. (All curves rise with $d$ because the model's $\sigma$ and its posterior get narrower.) Half the standard deviation saves three quarters of the draws. This is why VAEs with Gaussian codes reparametrise, and why models with discrete codes have a harder time.
 #
 # ## 8. One encoder or a thousand climbs?
 #
@@ -579,7 +606,7 @@ curves(noise, "latent dimensions d", "standard deviation of one draw", x=list(ex
 # - **per example**: a thousand means and variances, each with its own climb;
 # - **amortised**: one function, the encoder, that returns mean and variance for *any* $x$, trained once. The cost is shared by all examples, also by those that come later.
 #
-# Probabilistic PCA is a VAE with a linear decoder. So we freeze the exact $W$, $\mu$ and $\sigma$ into a decoder, give it a linear encoder, and train with the package's `VAE`. The posterior's mean *is* linear in $x$ and its covariance is diagonal here (the columns of $W$ are
+# Probabilistic PCA is a VAE with a linear decoder. So we freeze the exact $W$, $\mu$ and $\sigma$ into a decoder, give it a linear encoder, and train with the package's `VAE`. It draws $z$ as mean plus standard deviation times noise, and minimises `gaussian_nll` plus the KL divergence to the prior: minus the ELBO. The posterior's mean *is* linear in $x$ and its covariance is diagonal here (the columns of $W$ are
 # orthogonal), so the family contains the truth: all of the gap that remains is due to the encoder.
 
 # %%
@@ -625,8 +652,8 @@ _, cov = posterior(digits[0], W, mu, sigma)  # the same for every x
 means = np.array([posterior(x, W, mu, sigma)[0] for x in digits])
 
 
-def mean_gap(q_mean, q_log_var):
-    """Mean KL[q || posterior] over the digits, for diagonal q."""
+def mean_gap(q_mean, q_log_var, means=means):
+    """Mean KL[q || posterior] for diagonal q and the posteriors' means, those of the 1,000 test digits by default."""
     pairs = zip(np.float64(q_mean), np.exp(np.float64(q_log_var)), means)
     return np.mean([gaussian_kl(m, np.diag(v), truth, cov) for m, v, truth in pairs])
 
@@ -634,6 +661,10 @@ def mean_gap(q_mean, q_log_var):
 gap = {}
 for number, encoder in encoders.items():
     gap[f"encoder, {number:,} digits"] = mean_gap(*encoder.predict(mnist.x_test[:1000], batch_size=500, verbose=0))
+own = mnist.x_train[:200]
+own_means = np.array([posterior(x, W, mu, sigma)[0] for x in own.reshape(200, -1).astype("float64")])
+own_gap = mean_gap(*encoders[numbers[0]].predict(own, verbose=0), own_means)
+print(f"encoder trained on 200 digits: mean gap on these {own_gap:.1f} nats")
 
 # %% [markdown]
 # Per example: the same ELBO and the same optimiser, but the parameters are the 1,000 means and log-variances themselves.
@@ -643,10 +674,11 @@ q_mean, q_log_var = (keras.Variable(np.zeros((1000, D10)), dtype="float32") for 
 x, W32 = ops.convert_to_tensor((digits - mu).astype("float32")), ops.convert_to_tensor(W.astype("float32"))
 steps = budget(1000, quick=400)
 optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, steps), beta_2=0.95)
-start, climbed = time.perf_counter(), []
+seconds, climbed = 0.0, []
 for step in range(steps + 1):
     if step % (steps // 10) == 0:
         climbed.append(mean_gap(ops.convert_to_numpy(q_mean), ops.convert_to_numpy(q_log_var)))
+    seconds -= time.perf_counter()
     noise_now = rng.standard_normal((1000, D10)).astype("float32")
     with tf.GradientTape() as tape:
         codes = q_mean + ops.exp(q_log_var / 2) * noise_now
@@ -654,7 +686,7 @@ for step in range(steps + 1):
         kl = ops.sum(ops.square(q_mean) + ops.exp(q_log_var) - 1 - q_log_var) / 2
         loss = error + kl
     optimizer.apply(tape.gradient(loss, [q_mean.value, q_log_var.value]), [q_mean, q_log_var])
-seconds = time.perf_counter() - start
+    seconds += time.perf_counter()
 gap["per example"] = climbed[-1]
 
 # %%
@@ -681,13 +713,15 @@ curves(
 some = mnist.x_test[:10]
 rows = {"test digit": some}
 rows["decoded from the\nposterior's mean"] = (mu + means[:10] @ W.T).reshape(some.shape).clip(0, 1)
-q_means = best.predict(some, verbose=0)[0]
-rows["decoded from the\nencoder's mean"] = (mu + q_means @ W.T).reshape(some.shape).clip(0, 1)
+for number in (numbers[-1], numbers[0]):
+    q_means = encoders[number].predict(some, verbose=0)[0]
+    rows[f"encoder,\n{number:,} digits"] = (mu + q_means @ W.T).reshape(some.shape).clip(0, 1)
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** The encoder that has seen 200 digits knows *these* by heart and is far off on others; what an encoder lacks is called the **amortisation gap**. More digits close it, at the same number of steps: after the full training the best encoder is
-# about as close to the posterior as a thousand climbs of their own, and answers a thousand times faster. The climb needs no training digits, but it has to be done again for every new digit. In the pictures no difference can be seen: a nat is a fine unit.
+# **What to notice.** How far the ELBO of an encoder's $q$ stays below that of the best $q$ of its family is called the **amortisation gap**; here the best one has no gap at all, so it is what you see. The encoder that has seen 200 digits is far off on others, and not even good on its own: it has 784 weights for each output and few
+# examples to set them by. More digits close the gap, at the same number of steps: after the full training the best encoder is about as close to the posterior as a thousand climbs of their own. (Both are unfinished climbs themselves.) It answers in a fraction of the time, once it is trained, while the climb has to be done again for every new digit. In the pictures a tenth of a nat
+# can't be seen, and a hundred nats can.
 #
 # In a real VAE the decoder is learned at the same time, the posterior is not Gaussian, and nobody can compute the gap. The three sources of it are the same: the family of $q$ (section 4), the encoder (here), and a climb that is not finished.
 #
@@ -733,7 +767,6 @@ expect(
     at_least=0.99,
     at_most=1.01,
 )
-lead = np.array(noise["score, mean of f taken off"]) / np.array(noise["reparametrised"])
 expect("50 dimensions: standard deviation, baselined score function over reparametrised", lead[-1], at_least=1.5)
 
 # %%

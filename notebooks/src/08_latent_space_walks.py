@@ -196,7 +196,7 @@ plotting.latent_maps(
 
 # %% [markdown]
 # **What to notice.** White places are those where the judge does not make up its mind: the borders between digits, and wherever several digits share a crowded
-# region. Look for the smallest of the ten regions, and for digits that have none. Two dimensions do not give each digit
+# region. Look for the smallest region, and for any digit without one. Two dimensions do not give each digit
 # room enough of its own.
 #
 # ## Along the axes
