@@ -719,7 +719,7 @@ for number in (numbers[-1], numbers[0]):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** How far the ELBO of an encoder's $q$ stays below that of the best $q$ of its family is called the **amortisation gap**; here the best one has no gap at all, so it is what you see. The encoder that has seen 200 digits is far off on others, and not even good on its own: it has 784 weights for each output and few
+# **What to notice.** How far the ELBO of an encoder's $q$ stays below that of the best $q$ of its family is called the **amortisation gap**; here the best one has no gap at all, so it is what you see. The encoder that has seen 200 digits is good on these and far off on others: it has 784 weights for each output and few
 # examples to set them by. More digits close the gap, at the same number of steps: after the full training the best encoder is about as close to the posterior as a thousand climbs of their own. (Both are unfinished climbs themselves.) It answers in a fraction of the time, once it is trained, while the climb has to be done again for every new digit. In the pictures a tenth of a nat
 # can't be seen, and a hundred nats can.
 #
