@@ -105,7 +105,7 @@ def iwae_bound(vae, images, k, *, nll=bernoulli_nll, seed=0, chunk=CHUNK):
         ValueError: if `k` or `chunk` is not a positive whole number or `images` is no such array.
 
     Reference:
-        Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, equation 8.
+        Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 3.
     """
     mean, log_var = _encode(vae, images)
     total = np.full(len(images), -np.inf)

@@ -59,7 +59,7 @@ class IWAE(VAE):
         seed: of the sampling noise; random by default.
 
     Raises:
-        ValueError: if `k` is not a positive whole number.
+        ValueError: if `k` is not a positive whole number; in `fit`, if the loss is no function.
 
     Reference:
         Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 3.
@@ -71,6 +71,11 @@ class IWAE(VAE):
         self.k = k
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if sample_weight is not None or not callable(self.loss):
+            raise ValueError(
+                "An `IWAE` needs a `loss` that is a function (images, reconstruction) → (batch,), and takes no "
+                f"`sample_weight`. Received: loss={self.loss!r}, sample_weight={sample_weight}"
+            )
         # The pass through `call` goes unused but for the KL term: the compiler drops its decoder.
         self.kl_metric.update_state(self.kl_divergence.kl, sample_weight=ops.shape(y)[0])
         mean, log_var = self.encoder(x)

@@ -46,7 +46,7 @@ from course_utils.data import FreshBatches, binarise, load
 from course_utils.exercises import lesson_09 as ex
 from course_utils.layers import Sampling
 from course_utils.losses import bernoulli_nll, gaussian_nll
-from course_utils.metrics import active_units, elbo, frechet_distance, iwae_bound, kl_divergence
+from course_utils.metrics import active_units, elbo, frechet_distance, iwae_bound
 from course_utils.models import VAE, build_classifier, build_dense_vae
 from course_utils.training import budget, callbacks, expect, setup
 
@@ -86,7 +86,7 @@ pictures = {f"{name}, codes\nfrom N(0, I)": model.decoder.predict(codes, verbose
 plotting.image_rows({"test digits": mnist.x_test[:12], **pictures})
 
 # %% [markdown]
-# **What to notice.** CHECK: Both draw strokes that look like handwriting, and both draw things that are no digit. No one could say which model is the better one
+# **What to notice.** CHECK: Long after the fast start the log still falls: the last nats take most of the time. And the pictures? Both models draw strokes that look like handwriting, and both draw things that are no digit. No one could say which model is the better one
 # from twelve pictures, nor from twelve hundred: a model that had memorised sixty thousand digits would draw the best pictures of all. We need a number for what the model says about
 # digits that it *hasn't seen*.
 #
@@ -397,6 +397,7 @@ class CarefulKL(keras.layers.Layer):
         return inputs
 
 
+# %%
 DEPTH, DEEP_EPOCHS = 3, budget(10, quick=6)  # sigmoid layers of the decoder
 
 
@@ -536,14 +537,15 @@ plotting.image_rows({"test digits": grey[:12], **{n: m.predict(grey[:12], verbos
 #
 # $$d^2 = |m_1 - m_2|^2 + \operatorname{tr}\big(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\big).$$
 #
-# With the features of the Inception network this is the FID of the literature (Heusel et al. 2017). **Ours are those of a small classifier of MNIST digits. Its values can't be compared with any FID that you
-# have read**, only with each other.
+# With the features of the Inception network this is the FID of the literature (Heusel et al. 2017). **Ours are those of a small classifier of MNIST digits: 32 channels, averaged over their places. The
+# values can't be compared with any FID that you have read**, only with each other.
 
 # %%
 judge = build_classifier()
 judge.compile("adam", loss="sparse_categorical_crossentropy")
 judge.fit(SMALL, mnist.y_train[: len(SMALL)], batch_size=64, epochs=3, verbose=0, callbacks=callbacks("judge"))
-features = keras.Model(judge.inputs, judge.layers[-2].output)  # what its last layer sees
+channels = layers.GlobalAveragePooling2D()(judge.layers[3].output)  # after the second pooling: 32 numbers an image
+features = keras.Model(judge.inputs, channels)
 
 
 def features_of(images):
@@ -566,9 +568,9 @@ plotting.bars(
 )
 
 # %%
-print("training digits against test digits, of which there are")
+seen = clouds["training\ndigits"]
 for few in (n // 10, n // 4, n):
-    print(f"{few:6,}: {frechet_distance(clouds['training\ndigits'][:few], real[:few]):.3f}")
+    print(f"{few:5,} training digits against {few:5,} test digits: {frechet_distance(seen[:few], real[:few]):.3f}")
 
 # %% [markdown]
 # **What to notice.** CHECK: Training digits are closest to test digits, as they should be, but not at distance zero. Then come the large models, then the small ones, and the collapsed one last. The second cell is a warning:

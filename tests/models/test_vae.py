@@ -201,6 +201,16 @@ def test_iwae_trains_saves_and_loads(tmp_path):
     assert np.isfinite(loaded.fit(IMAGES, IMAGES, verbose=0).history["loss"]).all()
 
 
+def test_iwae_refuses_what_it_cannot_weigh():
+    model = _small_iwae(3)
+    model.compile("sgd", "mse", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"needs a `loss` that is a function .*Received: loss='mse'"):
+        model.fit(IMAGES, IMAGES, verbose=0)
+    model.compile("sgd", bernoulli_nll, run_eagerly=True)
+    with pytest.raises(ValueError, match="takes no `sample_weight`"):
+        model.fit(IMAGES, IMAGES, sample_weight=np.ones(50), verbose=0)
+
+
 @pytest.mark.parametrize("k", [0, 2.5])
 def test_iwae_needs_whole_numbers_of_codes(k):
     with pytest.raises(ValueError, match=f"`k` must be a positive whole number. Received: k={k}"):
