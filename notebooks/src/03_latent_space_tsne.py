@@ -143,7 +143,7 @@ for name, error in errors.items():
 image_rows({"test digit": mnist.x_test[queries]} | {name: images[queries] for name, images in rebuilt.items()})
 
 # %% [markdown]
-# **What to notice.** PCA spreads 0 and 1 apart and piles the others up: its two directions were chosen to vary much, not to tell digits apart.
+# **What to notice.** PCA spreads 0 and 1 apart and piles the others up in two heaps (4, 7 and 9 above, where the 4 hides behind the 9; the rest below): its two directions were chosen to vary much, not to tell digits apart.
 # The two trained units open the plane like a fan: some digits get a sector of their own, others crowd at its hub.
 # Their reconstructions are readable more often, though some show another digit; 32 units draw every digit well. A code with two numbers must give something up;
 # a *map* of the 32-number code need not give up the same things.
@@ -239,7 +239,7 @@ print(f"correlation of σ with the distance to the 30th neighbour: {np.corrcoef(
 # $$ q_{ij} = \frac{(1 + \lVert y_i - y_j\rVert^2)^{-1}}{\sum_{k \ne l} (1 + \lVert y_k - y_l\rVert^2)^{-1}}, \qquad
 # \mathrm{KL}(p \Vert q) = \sum_{i \ne j} p_{ij} \log \frac{p_{ij}}{q_{ij}} . $$
 #
-# The loss is the Kullback-Leibler divergence KL. Where $p_{ij}$ is large it punishes a small $q_{ij}$: neighbours torn apart cost much.
+# The loss is the Kullback-Leibler divergence KL, in nats (the unit of natural logarithms). Where $p_{ij}$ is large it punishes a small $q_{ij}$: neighbours torn apart cost much.
 # Where $p_{ij} \approx 0$ almost nothing is asked, only that the two points not be close: *how far* apart they end up is hardly paid for. The gradient is
 #
 # $$ \frac{\partial\, \mathrm{KL}}{\partial y_i} = 4 \sum_j (p_{ij} - q_{ij}) (1 + \lVert y_i - y_j\rVert^2)^{-1} (y_i - y_j) . $$
@@ -261,7 +261,7 @@ def map_gradient(places, p, q, closeness):
 map_gradient = ex.map_gradient.check(map_gradient)
 
 # %% [markdown]
-# Now we follow it downhill. Two tricks from the paper: a **momentum** lets each step keep a part of the last one, and in the first 100 steps all $p_{ij}$ are multiplied by 4
+# Now we follow it downhill. Two tricks from van der Maaten & Hinton (2008): a **momentum** lets each step keep a part of the last one, and in the first steps, here 100, all $p_{ij}$ are multiplied by 4
 # ("early exaggeration"), which pulls groups together while they can still pass through each other.
 
 
@@ -322,7 +322,7 @@ title = "t-SNE of the 32-unit code, digits drawn at their places"
 images_on_map(tsne_map, mnist.x_test[shown], labels, title, spacing=0.026)
 
 # %% [markdown]
-# **What to notice.** On the t-SNE map most digits have an island or a coast of their own, and 4 and 9 touch. On the other maps the digits share most of the land.
+# **What to notice.** On the t-SNE map most digits have an island or a coast of their own; 4 and 9 touch, and so do 3, 5 and 8. On the other maps the digits share most of the land.
 # Look inside an island: handwriting changes steadily from one shore to the other, most clearly the slant of the 1s.
 # And there are strays, on a wrong island or between two. Here are some whose neighbours on the map are mostly another digit, with their nearest neighbours in the code.
 
@@ -338,7 +338,7 @@ rows = {"stray": mnist.x_test[strays[:12]]}
 image_rows(rows | {f"in the code,\nneighbour {k + 1}": mnist.x_test[in_code[strays[:12], k]] for k in range(3)})
 
 # %% [markdown]
-# **What to notice.** The map did not make them. In the code, too, most of a stray's neighbours are another digit, and often you can see why.
+# **What to notice.** The map did not make most of them. In the code, too, most of a stray's neighbours are other digits on average, and often you can see why. A few are the map's own work: they have their own kind as nearest neighbours in the code.
 #
 # <details><summary>The island of 1s lies stretched out. Why, and what does its length mean?</summary>
 #
@@ -398,7 +398,7 @@ bars(
 # %% [markdown]
 # **What to notice.** t-SNE keeps several times as many nearest neighbours as any other map, a little less than half of them. So more than half of the neighbours that you *see* there are false ones:
 # believe the company that a point keeps, not the single neighbour. In the order of *all* distances, near and far together, PCA of the code does best: of all linear
-# maps it is the one that loses the least of the squared distances. t-SNE is not far behind here, but nothing in its loss promises that. To ask who resembles whom, take t-SNE; to compare far distances, take PCA, with care.
+# maps it is the one that loses the least of the squared distances. t-SNE comes third, behind even PCA of the pixels: nothing in its loss asks for far distances. To ask who resembles whom, take t-SNE; to compare far distances, take PCA, with care.
 #
 # (PCA of the pixels and the 2-unit bottleneck never saw the 32-unit code. They do as well as they do because all of these spaces describe the same images.)
 
@@ -424,7 +424,7 @@ for value, places in by_perplexity.items():
 # %% [markdown]
 # **What to notice.** With perplexity 2 a point cares for two neighbours, and the map falls into crumbs, a few look-alikes each, with no gaps between the digits.
 # From 5 on there are islands. For the 10 nearest neighbours a middle perplexity does best; the 100 nearest ask for a high one, though the differences are small.
-# None of these pictures is the true one. Look for the 0s at 30 and at 100: the same codes, another place.
+# None of these pictures is the true one. Look for the 6s at 30 and at 100: the same codes, another place.
 # What changes from map to map cannot be believed. What stays, such as 4 and 9 side by side, may be true; but it may also be a habit of the method, as section 6 shows, so check it in the code.
 
 # %% [markdown]
@@ -666,7 +666,7 @@ image_rows(rows, list("ABCDEFGHIJ"))
 
 # %% [markdown]
 # **What to notice.** Each column is one cluster of the table above. Its mean image is a blur of all its digits. The mean of their codes, decoded, is sharper, for averaging codes
-# averages handwriting, while averaging pixels lays ink over ink. Where a cluster mixes digits, its mean code decodes to no clear digit.
+# averages handwriting, while averaging pixels lays ink over ink. Where a cluster mixes digits, its mean code may decode to no clear digit, or to a clear one that hides the mixture: E shows a 3, though more than a quarter of its digits are 5s.
 # And k-means often finds a *style*: upright and slanted 1s get clusters of their own, while 4 and 9 have to share theirs, and so do 3, 5 and 8.
 
 # %%

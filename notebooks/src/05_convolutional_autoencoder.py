@@ -62,7 +62,7 @@ mnist = load("mnist")
 # $$y_{ij} = \sum_{a=0}^{k-1}\sum_{b=0}^{k-1} w_{ab}\; x_{i+a,\,j+b}$$
 #
 # where $x$ is the image, $y$ the result, $w$ the kernel of $k \times k$ weights, and $(i, j)$ the place. With several channels, the sum runs over the
-# channels of $x$ too, and each channel of $y$ has a kernel of its own and one number that is added everywhere, its **bias**. Two things follow. The number of weights does not depend on the
+# channels of $x$ too, and each channel of $y$ (a **feature map**) has a kernel of its own and one number that is added everywhere, its **bias**. Two things follow. The number of weights does not depend on the
 # size of the image:
 
 # %% tags=["nbval-check-output"]
@@ -352,7 +352,7 @@ shown = mnist.x_test[:10]
 plotting.image_rows({"original": shown, "your pair": ops.convert_to_numpy(yours(shown))})
 
 # %% [markdown]
-# **What to notice.** This is a short training on part of the images: see which digits can be read already, and where strokes are still soft. (As long as exercise 4 is open, this is the reference's pair.)
+# **What to notice.** This is a short training on part of the images: see which digits can be read already, and where strokes are still soft. (As long as exercise 4 is open, this is the reference's pair, with ReLUs in its hidden layers. The builder of section 6 uses ELUs, and gets further with the same training.)
 #
 # ## 6. Five unpoolings in the same decoder
 #
@@ -386,8 +386,8 @@ stretched = {name: 0.5 + 0.5 * outputs[0][:8] / np.abs(outputs[0][:8]).max() for
 plotting.image_rows(stretched)
 
 # %% [markdown]
-# **What to notice.** The transposed convolution and the bed of nails show a fine grid, in the same place in each image. Nearest neighbour and bilinear show soft blobs and no grid. Max unpooling is noisy, with a weaker
-# grid: on the strokes its values stand where the maxima were, which differs from image to image. But in the black background all four numbers of a block are equal, the first place wins, and there it is a bed of nails.
+# **What to notice.** The transposed convolution, the bed of nails and max unpooling look like fine noise; nearest neighbour makes patches with straight edges, bilinear soft blobs. In the first two the noise hides a grid, in the same place in each image, which the eye hardly finds but the numbers below do. Max unpooling has a weaker
+# one: on the strokes its values stand where the maxima were, which differs from image to image. But in the black background all four numbers of a block are equal, the first place wins, and there it is a bed of nails.
 #
 # Now a number for it. Two doublings repeat their pattern every 4 pixels, so each pixel has one of 4 × 4 **phases**: its row and its column modulo 4. We take the mean square of the output at
 # each phase. If the decoder treats all pixels alike, the 16 numbers are about equal. Their standard deviation divided by their mean is the **unevenness**: 0 means no checkerboard.
@@ -449,8 +449,8 @@ plotting.bars(
 plotting.image_rows({"original": shown} | {name: images[:10] for name, images in decoded.items()})
 
 # %% [markdown]
-# **What to notice.** All five have the same number of weights and the same training, so a different error comes from the upsampling or from the luck of one initialisation. Max unpooling has its
-# positions besides, and stands far apart. The other four differ little, in one run each: don't read a ranking into that.
+# **What to notice.** All five have the same number of weights and the same training, so a different error comes from the unpooling (with max unpooling, also from its pooling encoder) or from the luck of one initialisation. Max unpooling has its
+# positions besides, and stands far apart. Of the other four, three are about equal and nearest neighbour is somewhat lower, but in one run each: don't read a ranking into that.
 #
 # Then compare the two bars of each decoder. One is the unevenness of an untrained decoder's output, the other that of a trained decoder's error (digit minus reconstruction): a pattern that the decoder adds shows there, not one that
 # the digits have. Compare their sizes only roughly. The untrained transposed convolution and bed of nails stand far above the interpolations; after training all five errors are nearly even. The digits' own unevenness, printed
@@ -498,9 +498,9 @@ plotting.image_rows({"original": shown} | {name: images[:10] for name, images in
 #
 # Now the fair comparison: 16, 32 or 128 numbers cross the bottleneck, and nothing else does. The rival is lesson 01's shallow autoencoder with one dense layer on each side; at width 32 a deep dense one with two hidden layers on each
 # side takes part too. All learn from the same images for the same number of epochs. Each kind has
-# a learning rate that suits it, found in short trials on training images; kept for all its widths. The hidden activations are the
-# builders' defaults: ReLU in the deep dense one, ELU (a ReLU that is smooth and curves to −1 on the left) in the convolutional one; the shallow one has a linear code, and its only nonlinearity is the sigmoid at its end. Apart from that, the recipe is the same. The second level of the convolutional one has 64 channels here: with 32, the map before a
-# code of 128 numbers would be a bottleneck of its own.
+# a learning rate that suits it, found in short trials on training images and kept for all its widths. The hidden activations are the
+# builders' defaults: ReLU in the deep dense one, ELU (a ReLU that is smooth and curves to −1 on the left) in the convolutional one; the shallow one has a linear code, and its only nonlinearity is the sigmoid at its end. Apart from that, the recipe is the same. The second level of the convolutional one has 64 channels here: with the 32 of
+# section 6 the 7 × 7 map before the code would hold half as many numbers.
 
 # %%
 WIDTHS = (16, 32, 128)
@@ -542,9 +542,9 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Compare within each width, and then look at the price: parameters and seconds. The convolutional model has more parameters than the shallow one, but hardly any of them are convolutional: nearly all stand in the two dense layers between
+# **What to notice.** Compare within each width, and then look at the price: parameters and seconds. The convolutional model has more parameters than the shallow one, but few of them are convolutional (15% at width 16, 2% at 128): the rest stand in the two dense layers between
 # feature maps and code. At 16 and 32 numbers the convolutional autoencoder makes less than half of the shallow one's error, and the deep dense
-# one, with several times its parameters, stays in between at 32. At 128 the lead is small: a nearly linear code of that width is enough for much of MNIST. In our trials on held-back training
+# one, with about twice the convolutional one's parameters, stays in between at 32. At 128 the lead is small: a nearly linear code of that width is enough for much of MNIST. In our trials on held-back training
 # images a shallow one trained on the squared error came about level with the convolutional one there, so take width 128 for close to a tie. Few epochs favour whatever learns fastest:
 # this is a comparison at equal epochs, not of what each could reach in the end.
 #
@@ -576,7 +576,7 @@ plotting.bars(
 
 # %% [markdown]
 # **What to notice.** Each unit of a dense layer has a weight of its own for each pixel, so rearranging the pixels only rearranges its weights: the difference between its two bars (one run each) is the chance of initialisation and batches. The convolution has no such freedom. The difference between its
-# two bars is what neighbours are worth to it.
+# two bars, far larger than that chance, is what neighbours are worth to it: without them it does worse than the dense one.
 #
 # <details><summary><b>Think about it:</b> a digit in MNIST always stands in the middle. Would you expect the convolution's advantage to grow or to shrink, if it stood anywhere in a larger image?</summary>
 #

@@ -284,7 +284,7 @@ def gaussian_kl(mean_q, cov_q, mean_p, cov_p):
 gaussian_kl = ex.gaussian_kl.check(gaussian_kl)
 
 # %% [markdown]
-# Before you go on, use it: what must the KL divergence between a Gaussian in ten dimensions and one with the same mean and a standard deviation twice as large be? You will find your number below.
+# Before you go on, use it: what must $\mathrm{KL}[q\,\|\,p]$ of two Gaussians in ten dimensions be, if $q$ has the mean of $p$ and twice its standard deviation in every direction? You will find your number below.
 #
 # The ELBO of a Gaussian $q = \mathcal N(m, S)$ in our model is exact, too:
 #
@@ -407,7 +407,7 @@ densities_on_plane({"posterior": posterior2} | drawn, axis, title="Where the two
 # %% [markdown]
 # **What to notice.** With a full covariance the gap closes, and $q$ covers the posterior. Mean field can't be a tilted ridge. It finds the right mean and then has to choose a width, and it chooses a *narrow* one: its variance of each cause is that of the cause when the other one is held fixed. It misses
 # the ends of the ridge and sticks out a little across it, and is too sure of itself about each cause. In two dimensions its least gap has a closed form, $-\tfrac12 \log(1 - r^2)$ with the correlation $r$ of the posterior; it is drawn as the dashed line, and no training will get below it. (The bump early in both
-# curves is momentum: Adam carries the mean past its goal and back.)
+# curves is momentum: Adam carries the mean past its goal and back. The later wobbles, which the logarithmic axis enlarges, are the noise of 64 draws a step; they fade as the learning rate falls.)
 #
 # Now the same as a film: $q$ starts as the prior and moves onto the posterior.
 
@@ -424,7 +424,7 @@ frames = [
 film(frames, seconds=6)
 
 # %% [markdown]
-# **What to notice.** $q$ moves, shrinks and tilts at once. Its shape is about right after some ten steps; the mean shoots past its goal, comes back, and takes longest to settle. (The film spends more frames on the first steps than on the last.)
+# **What to notice.** $q$ moves, shrinks and tilts at once. After some ten steps it is a narrow, tilted ridge already. Then its tilt swings while the mean shoots past its goal and comes back; after some fifty steps only small wobbles remain. (The film spends more frames on the first steps than on the last.)
 #
 # ## 5. A tighter bound from more samples
 #
@@ -782,7 +782,7 @@ expect("gap of the encoder trained on 200 digits over that of the most", amortis
 # - Mean field leaves out correlations, and pays with a gap and with too small variances.
 # - The importance-weighted bound rises with the number of draws towards $\log p(x)$.
 # - KL[$q$ ‖ $p$] seeks one mode, KL[$p$ ‖ $q$] covers all.
-# - Reparametrised gradients have a smaller variance than score-function gradients. An encoder trades a part of the gap for speed.
+# - Reparametrised gradients have a smaller variance than score-function gradients. An encoder accepts a gap of its own in exchange for speed.
 #
 # ## Pitfalls
 #
