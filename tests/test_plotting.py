@@ -152,7 +152,10 @@ def test_animation_is_a_gif_inside_the_page(digits):
 def test_film_shows_a_figure_a_frame():
     figures = [plotting.densities_on_plane({"p": BELL, "q": q}, np.linspace(-2, 2, 21)) for q in (BELL, BELL.T)]
     gif = _pictures_in(plotting.film(figures, seconds=1))
-    assert gif.n_frames == 2 and gif.size == (414, 387)
+    assert gif.n_frames == 2
+    np.testing.assert_allclose(
+        gif.size, figures[0].bbox.size, atol=1, err_msg="pixels, which versions round differently"
+    )
     first = np.asarray(gif.convert("RGB"))
     gif.seek(1)
     assert np.any(first != np.asarray(gif.convert("RGB")))
