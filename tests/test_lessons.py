@@ -107,6 +107,15 @@ def test_an_error_ends_a_lesson_and_is_recorded(course, tmp_path):
     assert notebook.cells[-1].outputs == [] and notebook.cells[-1].execution_count is None
 
 
+def test_the_peak_is_the_kernels_own_and_not_that_of_the_process_that_started_it(course, tmp_path):
+    source = tmp_path / "notebooks" / "src" / "94_tiny.py"
+    source.write_text("# %%\nprint(1)\n")
+    ours = bytearray(700 * 2**20)
+    ours[:] = b"x" * len(ours)
+    _, record = course.execute(source, "quick")
+    assert 10 < record["peak_mib"] < 500 and len(ours) > 500 * 2**20
+
+
 def test_a_kernel_that_dies_is_recorded(course, tmp_path):
     source = tmp_path / "notebooks" / "src" / "93_dying.py"
     source.write_text("# %%\nimport os\nos._exit(9)\n")

@@ -85,8 +85,10 @@ def title_of(cells, index):
 
 def peak_memory(client):
     """The kernel's largest resident size so far, in MiB."""
-    per_mib = 2**20 if sys.platform == "darwin" else 2**10
-    ask = f"__import__('resource').getrusage(0).ru_maxrss // {per_mib}"
+    # Not ru_maxrss on Linux: a new process inherits there the size of the one that started it.
+    ask = r"int(__import__('re').search(r'VmHWM:\s+(\d+) kB', open('/proc/self/status').read())[1]) // 2**10"
+    if sys.platform == "darwin":
+        ask = "__import__('resource').getrusage(0).ru_maxrss // 2**20"
     message = client.kc.execute("", silent=True, user_expressions={"peak": ask})
     while True:
         reply = run_sync(client.kc.get_shell_msg)(timeout=60)
