@@ -68,6 +68,14 @@ def is_affine(model, a, b, *, ends_in_sigmoid):
     return np.allclose(results[0] + results[1], results[2] + results[3], rtol=1e-3, atol=1e-4)
 
 
+def refuses_tensors(answer, *tensors):
+    """A sentence if the answer fails on Keras tensors, which it must take wherever gradients shall pass."""
+    try:
+        answer(*tensors)
+    except Exception:
+        return "It works on arrays only, and no gradient passes through NumPy. Use keras.ops: ops.exp, ops.sum, ..."
+
+
 def _first_line(error):
     """The first line of an error's message, without the frame that Keras puts around an error in a layer."""
     plain = re.sub(r"\x1b\[\d+m", "", str(error))
