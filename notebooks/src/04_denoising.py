@@ -27,7 +27,7 @@
 # - where a denoiser fails: noise of another strength, and damage it was never trained on.
 #
 # **You need** lesson 01 (encoder, code, decoder, `fit`). Convolutions are explained here as far as they are used; lesson 05 has
-# the rest. **Time:** 5 to 9 minutes on a 2-core CPU, about half a minute to a minute in the quick profile
+# the rest. **Time:** 4 to 9 minutes on a 2-core CPU, about half a minute to a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]

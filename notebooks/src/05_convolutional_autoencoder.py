@@ -26,7 +26,7 @@
 # - where checkerboard patterns come from, and how to measure them
 # - what really crosses a bottleneck, and how convolutional and dense autoencoders compare when the same number of values does
 #
-# **You need** lesson 01 (encoder, code, decoder, loss) and matrix multiplication. **Time:** 5 to 8 minutes on a 2-core CPU, about one in the quick profile
+# **You need** lesson 01 (encoder, code, decoder, loss) and matrix multiplication. **Time:** 4 to 9 minutes on a 2-core CPU, about one in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]

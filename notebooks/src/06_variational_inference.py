@@ -26,7 +26,7 @@
 # - why many samples make a tighter bound, and what the two directions of the KL divergence do
 # - which of two gradient estimators to use, and what an encoder gains and loses against fitting each example for itself
 #
-# **You need** the normal distribution, conditional probability, matrices, and lesson 01. **Time:** about 2 minutes on a 2-core CPU, half a minute to a minute in the quick profile
+# **You need** the normal distribution, conditional probability, matrices, and lesson 01. **Time:** 1 to 2 minutes on a 2-core CPU, half a minute to a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]

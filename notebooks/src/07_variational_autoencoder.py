@@ -26,7 +26,7 @@
 # - which loss value to expect, in nats, for 2-D and 20-D codes
 #
 # **You need** Keras models and `fit`, logarithms, the normal distribution, and lesson 01.
-# **Time:** 5 to 9 minutes on a 2-core CPU, about a minute in the quick profile
+# **Time:** 6 to 9 minutes on a 2-core CPU, about a minute in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
