@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make text · make bench · make links REPO=owner/name · make lock
+# make run · make test · make lab · make notebooks · make text · make checkpoints · make bench · make links REPO=owner/name · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 BIN := .venv/bin
@@ -13,7 +13,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests lab notebooks text links bench lock
+.PHONY: run test unit notebook-tests lab notebooks text links checkpoints bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python tools/lessons.py run $(LESSON_OPTION) --profile $(PROFILE)
@@ -40,6 +40,10 @@ text: $(INSTALLED)
 
 links: $(INSTALLED)
 	$(BIN)/python tools/lessons.py link --repo "$(REPO)"
+
+# Lesson 09's trained models and their scores; skips what is there and goes on where it was interrupted. OPTIONS: see --help.
+checkpoints: $(INSTALLED)
+	$(BIN)/python tools/train_checkpoints.py $(OPTIONS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/throughput.py

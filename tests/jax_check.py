@@ -8,8 +8,8 @@ import numpy as np
 
 from course_utils.data import FreshBatches, binarise
 from course_utils.losses import bernoulli_nll
-from course_utils.metrics import kl_divergence
-from course_utils.models import build_conditional_vae, build_conv_autoencoder, build_dense_vae
+from course_utils.metrics import iwae_bound, kl_divergence
+from course_utils.models import IWAE, build_conditional_vae, build_conv_autoencoder, build_dense_vae
 from course_utils.training import callbacks
 
 SHAPE = (8, 8, 1)
@@ -85,6 +85,19 @@ def check_conditional_vae():
     assert "kl" in model.fit([IMAGES, labels], IMAGES, verbose=0).history
 
 
+def check_iwae():
+    vae = compiled_vae()
+    model = IWAE(vae.encoder, vae.decoder, 5, seed=0)
+    model.compile(keras.optimizers.SGD(0.0), bernoulli_nll)
+    many = np.repeat(binarise(IMAGES, np.random.default_rng(0)), 50, axis=0)
+    history = model.fit(many, many, batch_size=2000, epochs=2, verbose=0).history
+    assert history["loss"][0] != history["loss"][1], "fresh sampling noise in each step"
+    np.testing.assert_allclose(history["loss"], -iwae_bound(vae, many, 5).mean(), rtol=1e-2)
+    model.compile(keras.optimizers.Adam(0.01), bernoulli_nll)
+    history = model.fit(many, many, epochs=3, verbose=0).history
+    assert set(history) == {"loss", "kl"} and history["loss"][2] < history["loss"][0]
+
+
 if __name__ == "__main__":
     assert keras.backend.backend() == "jax"
     check_vae(Path(sys.argv[1]))
@@ -92,4 +105,5 @@ if __name__ == "__main__":
     check_resume()
     check_autoencoder(Path(sys.argv[1]))
     check_conditional_vae()
+    check_iwae()
     print("all well on jax")

@@ -402,7 +402,7 @@ def test_an_installed_wheel_carries_the_sample(tmp_path, monkeypatch):
     """The build puts the archive beside the modules; there, with no repository around, `load` finds it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {f"data/{data.EMBEDDED}": f"course_utils/{data.EMBEDDED}"}
+    assert included[f"data/{data.EMBEDDED}"] == f"course_utils/{data.EMBEDDED}"
     shutil.copy(ROOT / "data" / data.EMBEDDED, tmp_path)
     monkeypatch.setattr(data, "__file__", str(tmp_path / "data.py"))
     monkeypatch.setattr(data, "REPOSITORY_DATA", tmp_path / "nowhere")

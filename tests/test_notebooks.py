@@ -25,6 +25,7 @@ LESSONS = [
     "06_variational_inference",
     "07_variational_autoencoder",
     "08_latent_space_walks",
+    "09_evaluating_vaes",
 ]
 STORED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHECKED = "nbval-check-output"

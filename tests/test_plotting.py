@@ -32,6 +32,7 @@ def _every_figure(digits):
         "curves": plotting.curves(
             {"a": [3, 2, 1]}, "epoch", "loss (nats)", levels={"PCA": 1.5}, log_x=True, log_y=True
         ),
+        "bands": plotting.bands({"a": [[3, 2, 1], [4, 2, 2]]}, "epoch", "loss (nats)", title="t"),
         "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
         "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, unit="z"),
         "gaussians_on_map": plotting.gaussians_on_map(CODES, 0 * CODES, LABELS, circle=2.0),
@@ -101,6 +102,13 @@ def test_curves_have_labels_and_axes_with_units():
     assert [axis.get_xlabel(), axis.get_ylabel()] == ["epoch", "loss (nats)"]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b", "PCA"]
     np.testing.assert_array_equal(axis.lines[0].get_xdata(), [1, 2, 3])
+
+
+def test_bands_reach_from_the_lowest_run_to_the_highest():
+    axis = plotting.bands({"five": [[5, 1], [4, 3], [9, 2]]}, "epoch", "loss").axes[0]
+    np.testing.assert_array_equal(axis.lines[0].get_ydata(), [5, 2])
+    corners = axis.collections[0].get_paths()[0].vertices
+    assert corners[:, 1].max() == 9 and corners[:, 1].min() == 1
 
 
 def test_bars_carry_their_numbers():

@@ -2,9 +2,10 @@
 
 from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.classifier import build_classifier
-from course_utils.models.vae import VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
+from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
 
 __all__ = [
+    "IWAE",
     "VAE",
     "Autoencoder",
     "ConditionalVAE",

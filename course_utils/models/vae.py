@@ -1,9 +1,12 @@
 """Variational autoencoders: the code is a distribution."""
 
+import math
+
 import keras
 from keras import layers, ops
 
 from course_utils.layers import KLDivergence, Sampling
+from course_utils.metrics import sampled_terms
 from course_utils.models.autoencoder import Autoencoder, build_dense_decoder, check_widths, dense_stack
 
 
@@ -40,6 +43,51 @@ class VAE(Autoencoder):
 
     def get_config(self):
         return {**super().get_config(), "beta": self.kl_divergence.weight, "seed": self.sampling.seed}
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class IWAE(VAE):
+    """A VAE trained on the importance-weighted bound of k codes an image, which is tighter than the ELBO.
+
+    Call and `predict` decode a single code, as in a VAE; `fit` and `evaluate` draw k of them for the loss. Compile
+    with a negative log-likelihood `(images, reconstruction)` → `(batch,)`, such as `losses.bernoulli_nll`.
+
+    Args:
+        encoder: model from images to the pair `(mean, log_var)`, each `(batch, latent_dim)`.
+        decoder: model from codes `(batch, latent_dim)` to images.
+        k: codes an image; with 1 the loss is the negative ELBO with the KL term of the drawn code.
+        seed: of the sampling noise; random by default.
+
+    Raises:
+        ValueError: if `k` is not a positive whole number; in `fit`, if the loss is no function.
+
+    Reference:
+        Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 3.
+    """
+
+    def __init__(self, encoder, decoder, k, seed=None, **kwargs):
+        super().__init__(encoder, decoder, seed=seed, **kwargs)
+        check_widths((1, 1, 1), k=k)
+        self.k = k
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if sample_weight is not None or not callable(self.loss):
+            raise ValueError(
+                "An `IWAE` needs a `loss` that is a function (images, reconstruction) → (batch,), and takes no "
+                f"`sample_weight`. Received: loss={self.loss!r}, sample_weight={sample_weight}"
+            )
+        # The pass through `call` goes unused but for the KL term: the compiler drops its decoder.
+        self.kl_metric.update_state(self.kl_divergence.kl, sample_weight=ops.shape(y)[0])
+        mean, log_var = self.encoder(x)
+        shape = (ops.shape(mean)[0], self.k, mean.shape[1])
+        noise = keras.random.normal(shape, dtype=mean.dtype, seed=self.sampling.seed_generator)
+        reconstruction, rate = sampled_terms(y, mean, log_var, noise, self.decoder, self.loss)
+        return -ops.mean(ops.logsumexp(-(reconstruction + rate), axis=1)) + math.log(self.k)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["beta"]
+        return {**config, "k": self.k}
 
 
 @keras.saving.register_keras_serializable(package="course_utils")

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from course_utils.losses import bernoulli_nll
-from course_utils.metrics import kl_divergence
-from course_utils.models import VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
+from course_utils.metrics import iwae_bound, kl_divergence, sampled_terms
+from course_utils.models import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
 
 SHAPE = (6, 6, 1)
 IMAGES = np.random.default_rng(0).integers(0, 2, (50, *SHAPE)).astype(np.float32)
@@ -130,6 +131,90 @@ def test_conditional_vae_trains_saves_and_clones(tmp_path):
     np.testing.assert_allclose(loaded.decoder.predict([codes, LABELS], verbose=0), drawn, atol=1e-6)
     assert np.abs(drawn[0] - drawn[1]).max() > 0, "the label reaches the picture"
     assert clone(inputs).shape == IMAGES.shape
+
+
+def _small_iwae(k, vae=None):
+    vae = vae or _small_vae()
+    return IWAE(vae.encoder, vae.decoder, k, seed=1)
+
+
+MANY = np.repeat(IMAGES, 400, axis=0)  # many draws for each image
+
+
+def _loss(model):
+    model.compile("sgd", bernoulli_nll)
+    return model.evaluate(MANY, MANY, batch_size=2000, verbose=0, return_dict=True)["loss"]
+
+
+def _bound(vae, k):
+    """The mean bound of many draws and its standard error."""
+    bound = iwae_bound(vae, MANY, k)
+    return bound.mean(), bound.reshape(50, 400).std(axis=1).mean() / np.sqrt(len(MANY))
+
+
+def test_iwae_loss_is_minus_the_bound_and_with_one_code_the_vaes():
+    """With one code in the mean only: the IWAE takes the KL term of the drawn code, the VAE that of all codes."""
+    vae = _small_vae()
+    vae.encoder.get_layer("log_var").bias.assign([-2.0, 1.0])  # far from the prior, so that the KL term matters
+    losses = {k: _loss(_small_iwae(k, vae)) for k in (1, 5, 50)}
+    bounds = {k: _bound(vae, k) for k in losses}
+    for k, (bound, error) in bounds.items():
+        assert error < 0.05 and losses[k] == pytest.approx(-bound, abs=6 * error)
+    assert losses[1] > losses[5] + 0.1 and losses[5] > losses[50] + 0.02
+    assert losses[1] == pytest.approx(_loss(vae), abs=6 * bounds[1][1])
+
+
+def test_iwae_gradient_weighs_each_draw_by_its_importance():
+    """The gradient of the bound is the mean of the gradients of log w, weighted by the normalised w."""
+    model = _small_iwae(3)
+    model.compile("sgd", bernoulli_nll)
+    parameters = model.trainable_variables
+    seed = model.sampling.seed_generator.state
+    start = keras.ops.copy(seed)
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(IMAGES, IMAGES, IMAGES)
+    gradient = tape.gradient(loss, parameters)
+    seed.assign(start)  # the same noise once more
+    mean, _ = model.encoder(IMAGES)
+    noise = keras.random.normal((50, 3, mean.shape[1]), seed=model.sampling.seed_generator)
+    with tf.GradientTape() as tape:
+        log_weights = -sum(sampled_terms(IMAGES, *model.encoder(IMAGES), noise, model.decoder))
+        share = tf.stop_gradient(tf.nn.softmax(log_weights, axis=1))
+        weighted = -tf.reduce_mean(tf.reduce_sum(share * log_weights, axis=1))
+    for ours, expected in zip(gradient, tape.gradient(weighted, parameters)):
+        np.testing.assert_allclose(ours, expected, atol=1e-4)
+    assert all(np.abs(part).max() > 0 for part in gradient)
+
+
+def test_iwae_trains_saves_and_loads(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = _small_iwae(5)
+    model.compile(keras.optimizers.Adam(0.01), bernoulli_nll)
+    history = model.fit(IMAGES, IMAGES, batch_size=16, epochs=2, validation_data=(IMAGES, IMAGES), verbose=0).history
+    assert set(history) == {"loss", "kl", "val_loss", "val_kl"} and history["loss"][1] < history["loss"][0]
+    assert history["val_kl"][-1] == pytest.approx(_closed_form(model.encoder, IMAGES), rel=0.1)
+    assert model.predict(IMAGES, verbose=0).shape == IMAGES.shape
+    model.save(tmp_path / "iwae.keras")
+    loaded, clone = keras.saving.load_model(tmp_path / "iwae.keras", safe_mode=True), keras.models.clone_model(model)
+    assert type(loaded) is type(clone) is IWAE and loaded.k == clone.k == 5 and loaded.sampling.seed == 1
+    np.testing.assert_allclose(loaded.encoder(IMAGES)[0], model.encoder(IMAGES)[0], atol=1e-6)
+    assert np.isfinite(loaded.fit(IMAGES, IMAGES, verbose=0).history["loss"]).all()
+
+
+def test_iwae_refuses_what_it_cannot_weigh():
+    model = _small_iwae(3)
+    model.compile("sgd", "mse", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"needs a `loss` that is a function .*Received: loss='mse'"):
+        model.fit(IMAGES, IMAGES, verbose=0)
+    model.compile("sgd", bernoulli_nll, run_eagerly=True)
+    with pytest.raises(ValueError, match="takes no `sample_weight`"):
+        model.fit(IMAGES, IMAGES, sample_weight=np.ones(50), verbose=0)
+
+
+@pytest.mark.parametrize("k", [0, 2.5])
+def test_iwae_needs_whole_numbers_of_codes(k):
+    with pytest.raises(ValueError, match=f"`k` must be a positive whole number. Received: k={k}"):
+        _small_iwae(k)
 
 
 @pytest.mark.parametrize("beta", [-1, float("nan")])

@@ -1,0 +1,96 @@
+"""Checkpoints: round trip, size, and errors that name the file and the remedy."""
+
+import io
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from course_utils import checkpoints
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.models import build_dense_vae
+
+ROOT = Path(__file__).parents[1]
+LOG = {"loss": [200.5, 150.25], "seconds": [7.0, 6.5]}
+
+
+def small_vae(width=3, seed=0):
+    return build_dense_vae(width, hidden=(8,), seed=seed, image_shape=(4, 4, 1))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    model = small_vae()
+    save_checkpoint(model, tmp_path / "some" / "vae", LOG)
+    return model, tmp_path / "some" / "vae"
+
+
+def test_weights_and_log_come_back(stored):
+    model, path = stored
+    other = small_vae(seed=1)
+    log = load_checkpoint(other, path)
+    for ours, theirs in zip(model.weights, other.weights):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-6)
+    assert {key: list(values) for key, values in log.items()} == LOG
+    assert sorted(file.name for file in path.parent.iterdir()) == ["vae.csv", "vae.npz"]
+
+
+def test_saving_again_changes_nothing(stored, tmp_path):
+    _, path = stored
+    model = small_vae(seed=1)
+    load_checkpoint(model, path)
+    save_checkpoint(model, tmp_path / "again", LOG)
+    for name in ("weight_0", "weight_5"):
+        with np.load(path.with_suffix(".npz")) as first, np.load(tmp_path / "again.npz") as second:
+            np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_a_log_of_one_epoch(tmp_path):
+    save_checkpoint(small_vae(), tmp_path / "vae", {"loss": [3.0]})
+    assert list(load_checkpoint(small_vae(), tmp_path / "vae")["loss"]) == [3]
+
+
+def test_the_full_size_stays_below_its_limit(tmp_path):
+    """50 latent units, two layers of 400 on each side: as `make checkpoints` trains it."""
+    save_checkpoint(build_dense_vae(50), tmp_path / "vae", LOG)
+    assert (tmp_path / "vae.npz").stat().st_size < 2.5e6
+
+
+def test_a_missing_checkpoint_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(ValueError, match=r"There is no checkpoint vae_7: .*vae_7\.npz is missing. `make checkpoints`"):
+        load_checkpoint(small_vae(), tmp_path / "vae_7")
+
+
+def test_another_model_is_refused(stored):
+    _, path = stored
+    with pytest.raises(ValueError, match=r"`model` must have the shapes of the checkpoint vae, \[\(16, 8\).*Received"):
+        load_checkpoint(small_vae(width=4), path)
+
+
+def test_a_damaged_file_is_refused_and_the_model_left_alone(stored):
+    model, path = stored
+    before = model.get_weights()
+    archive = path.with_suffix(".npz")
+    intact = archive.read_bytes()
+    for content in (b"", intact[: len(intact) // 2], b"no archive"):
+        archive.write_bytes(content)
+        with pytest.raises(ValueError, match=r"vae is damaged: .*make checkpoints"):
+            load_checkpoint(model, path)
+    with np.load(io.BytesIO(intact)) as opened:
+        arrays = {name: opened[name] for name in opened.files}
+    for change in (arrays["weight_0"] * np.float16(np.nan), arrays["weight_0"].astype(np.int32)):
+        np.savez(archive, **{**arrays, "weight_0": change})
+        with pytest.raises(ValueError, match="no finite float16"):
+            load_checkpoint(model, path)
+    for ours, kept in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(ours, kept)
+
+
+def test_the_folder_is_the_repositorys_or_the_wheels(tmp_path, monkeypatch):
+    assert (checkpoints.folder() / "README.md").is_file() and checkpoints.folder().parent.name == "data"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    target = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]["data/checkpoints"]
+    monkeypatch.setattr(checkpoints, "__file__", str(tmp_path / "course_utils" / "checkpoints.py"))
+    (tmp_path / target).mkdir(parents=True)
+    assert checkpoints.folder() == tmp_path / target
