@@ -226,6 +226,32 @@ def latent_maps(maps, labels, *, unit="", circle=None):
     return figure
 
 
+def point_clouds(clouds, values, label):
+    """Clouds of points in the plane or in space side by side, coloured by one number a point.
+
+    Args:
+        clouds: dictionary from title to points, `(n, 2)` in all clouds or `(n, 3)` in all; `n` the same.
+            Clouds in space share their axes' limits; those in the plane, such as codes, have their own.
+        values: the numbers `(n,)`, such as positions along a curve.
+        label: what the numbers are, with their unit.
+    """
+    in_space = np.shape(next(iter(clouds.values())))[1] == 3
+    projection = {"projection": "3d"} if in_space else {}
+    every = np.concatenate(list(clouds.values()))
+    limits = {f"{name}lim": ends for name, *ends in zip("xyz", every.min(axis=0), every.max(axis=0))}
+    with _new_figure(1, len(clouds), (3.6 * len(clouds) + 0.8, 3.6), subplot_kw=projection) as (figure, axes):
+        for axis, (title, points) in zip(axes[0], clouds.items()):
+            drawn = axis.scatter(*points.T, c=values, cmap="viridis", s=6, linewidths=0, rasterized=True)
+            axis.set_title(title, loc="left")  # said here, since axes in space don't follow the style
+            axis.set(xlabel="1", ylabel="2")
+            if in_space:
+                axis.set(zlabel="3", **limits)
+                axis.view_init(elev=12, azim=-72)
+            axis.set_aspect("equal", adjustable="box" if in_space else "datalim")
+        figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
+    return figure
+
+
 def gaussians_on_map(mean, log_var, labels, *, circle, title=""):
     """Each image's q(z|x) as an ellipse of one standard deviation, in its digit's colour.
 

@@ -35,6 +35,7 @@ def _every_figure(digits):
         "bands": plotting.bands({"a": [[3, 2, 1], [4, 2, 2]]}, "epoch", "loss (nats)", title="t"),
         "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
         "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, unit="z"),
+        "point_clouds": plotting.point_clouds({"roll": np.eye(3), "rolled": -np.eye(3)}, [1, 2, 3], "position"),
         "gaussians_on_map": plotting.gaussians_on_map(CODES, 0 * CODES, LABELS, circle=2.0),
         "path_on_map": plotting.path_on_map(CODES, LABELS, CODES[:3], digits[:5]),
         "images_on_map": plotting.images_on_map(CODES, digits, LABELS),
@@ -179,3 +180,16 @@ def test_latent_maps_without_labels_draw_points_of_one_kind_in_true_proportions(
     axis = plotting.latent_maps({"cloud": CODES}, None).axes[0]
     assert len(axis.collections) == 1 and not axis.texts
     assert axis.get_aspect() == 1
+
+
+def test_point_clouds_share_one_colour_a_point_in_plane_and_space():
+    space = np.random.default_rng(0).normal(size=(32, 3))
+    for points in (CODES, space):
+        figure = plotting.point_clouds({"cloud": points, "copy": 2 * points}, LABELS, "digit")
+        figure.draw_without_rendering()
+        *clouds, bar = figure.axes
+        assert [axis.get_title(loc="left") for axis in clouds] == ["cloud", "copy"] and bar.get_ylabel() == "digit"
+        assert all(axis.name == ("3d" if points is space else "rectilinear") for axis in clouds)
+        for axis in clouds:
+            assert axis.get_aspect() in (1, "equal")
+            np.testing.assert_array_equal(np.sort(axis.collections[0].get_array()), np.sort(LABELS))
