@@ -121,7 +121,8 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
         levels: optional dictionary from label to the height of a dashed level.
         title: optional text above.
     """
-    with _new_figure(size=(6.4, 3.4)) as (figure, axes):
+    crowded = len(series) + len(levels or ()) > 4  # then the legend stands below, not on the lines
+    with _new_figure(size=(6.4, 4.2 if crowded else 3.4)) as (figure, axes):
         axis = axes[0, 0]
         for label, values in series.items():
             positions = np.arange(1, len(values) + 1) if x is None else x
@@ -134,8 +135,11 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
         if log_x:
             axis.set_xscale("log")
         if log_y:
-            axis.set_yscale("log")
-        axis.legend()
+            axis.set_yscale("log", subs=(2, 5))
+            axis.yaxis.set_major_formatter("{x:g}")
+            narrow = np.ptp(np.log10(axis.get_ylim())) < 2  # then powers of ten are too few to read values by
+            axis.yaxis.set_minor_formatter("{x:g}" if narrow else "")
+        figure.legend(loc="outside lower center", ncols=2) if crowded else axis.legend()
     return figure
 
 
@@ -246,6 +250,7 @@ def point_clouds(clouds, values, label):
             axis.set(xlabel="1", ylabel="2")
             if in_space:
                 axis.set(zlabel="3", **limits)
+                axis.locator_params(nbins=3)
                 axis.view_init(elev=12, azim=-72)
             axis.set_aspect("equal", adjustable="box" if in_space else "datalim")
         figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
