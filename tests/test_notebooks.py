@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = Path(__file__).with_name("notebooks")
 LESSONS = [
     "01_shallow_autoencoder",
+    "02_linear_and_nonlinear_embedding",
     "03_latent_space_tsne",
     "04_denoising",
     "05_convolutional_autoencoder",

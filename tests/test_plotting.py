@@ -105,6 +105,22 @@ def test_curves_have_labels_and_axes_with_units():
     np.testing.assert_array_equal(axis.lines[0].get_xdata(), [1, 2, 3])
 
 
+def test_a_legend_of_many_curves_stands_below_the_axes():
+    figure = plotting.curves({name: [2, 1] for name in "abcde"}, "epoch", "loss")
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_legend() is None
+    assert figure.legends[0].get_window_extent().y1 <= figure.axes[0].get_window_extent().y0
+
+
+def test_logarithmic_axes_have_plain_numbers():
+    narrow = plotting.curves({"a": [3, 0.4]}, "epoch", "loss", log_y=True)
+    wide = plotting.curves({"a": [3, 0.0004]}, "epoch", "loss", log_y=True)
+    for figure, seen, unseen in ((narrow, "0.5", "3"), (wide, "0.001", "0.005")):
+        figure.draw_without_rendering()
+        labels = [label.get_text() for label in figure.axes[0].get_yticklabels(which="both")]
+        assert seen in labels and unseen not in labels
+
+
 def test_bands_reach_from_the_lowest_run_to_the_highest():
     axis = plotting.bands({"five": [[5, 1], [4, 3], [9, 2]]}, "epoch", "loss").axes[0]
     np.testing.assert_array_equal(axis.lines[0].get_ydata(), [5, 2])

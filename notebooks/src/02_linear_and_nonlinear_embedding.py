@@ -667,7 +667,7 @@ def train_deep(images, make_pair, name, epochs):
 
 # %%
 few, rehearsals = budget(3_000, quick=500), {}
-kinds = {"deformed": deformed_pair} | budget({"as they are": same_pair}, quick={})
+kinds = budget({"as they are": same_pair}, quick={}) | {"deformed": deformed_pair}
 for name, make_pair in kinds.items():
     network, _ = train_deep(mnist.x_train[:few], make_pair, f"{few:,} digits, {name}", budget(40, quick=4))
     errors = [test_error(network.predict(x, batch_size=500, verbose=0), x) for x in (x_train[:few], x_test)]
