@@ -128,7 +128,7 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
             positions = np.arange(1, len(values) + 1) if x is None else x
             axis.plot(positions, values, marker="o" if len(values) <= 12 else None, markersize=4, label=label)
         for shade, (label, level) in zip(("0.2", "0.5", "0.7"), (levels or {}).items()):
-            axis.axhline(level, color=shade, linestyle="--", linewidth=1.2, label=label)
+            axis.axhline(level, color=shade, linestyle="--", linewidth=1.2, label=label, zorder=1)
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if x is None:
             axis.xaxis.get_major_locator().set_params(integer=True)
@@ -247,11 +247,12 @@ def point_clouds(clouds, values, label):
         for axis, (title, points) in zip(axes[0], clouds.items()):
             drawn = axis.scatter(*points.T, c=values, cmap="viridis", s=6, linewidths=0, rasterized=True)
             axis.set_title(title, loc="left")  # said here, since axes in space don't follow the style
-            axis.set(xlabel="1", ylabel="2")
             if in_space:
-                axis.set(zlabel="3", **limits)
+                axis.set(xlabel="x", ylabel="y", zlabel="z", **limits)
                 axis.locator_params(nbins=3)
                 axis.view_init(elev=12, azim=-72)
+            else:
+                axis.set(xlabel="coordinate 1", ylabel="coordinate 2")
             axis.set_aspect("equal", adjustable="box" if in_space else "datalim")
         figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
     return figure

@@ -23,6 +23,13 @@ def _square_matrix(covariance):
 def _known_covariance(covariance):
     x = _vectors()
     got, expected = np.asarray(covariance(x)), np.cov(x.T, ddof=0)
+    if not np.array_equal(x, _vectors()):
+        return "Your function changes x itself (`x -= ...`). Make a new array: `centred = x - x.mean(axis=0)`"
+    overall = x - x.mean()
+    if np.allclose(got, overall.T @ overall / len(x)):
+        return "You subtract one mean of all numbers. Each column has its own: `x.mean(axis=0)`"
+    if np.allclose(got, np.corrcoef(x.T)):
+        return "This is the correlation matrix. Do not divide by the standard deviations"
     if np.allclose(got, x.T @ x / len(x)):
         return "This is the mean of the products themselves. Subtract the mean vector first"
     if np.allclose(got, len(x) * expected):
@@ -91,6 +98,10 @@ def _variances(pca_basis):
         return "These are the singular values s. The variance along a direction is s² / n"
     if np.allclose(got, len(x) * expected):
         return "These are s², sums over all vectors. Divide by their number n"
+    if np.allclose(got, len(x) / (len(x) - 1) * expected):
+        return "You divide by n - 1. Here all means are over n, as in the covariance matrix above"
+    if np.allclose(got, np.linalg.eigvalsh(np.cov(x.T, ddof=0))[:2]):
+        return "These are the smallest variances. `np.linalg.eigh` sorts them upwards: take the last k, reversed"
     if not np.allclose(got, expected):
         return f"The two largest variances are {expected.round(3)}, in this order; yours are {got.round(3)}"
 
@@ -109,6 +120,8 @@ def pca_basis(x, k):
 
 def _hand_worked_shares(components_for_share):
     variances = np.array([4.0, 3.0, 2.0, 1.0])  # 40%, 70%, 90%, 100%
+    if components_for_share(variances, 0.5) == components_for_share(variances, 0.95) == 1:
+        return "One of the variances [4, 3, 2, 1] is not 95% of all. Divide by their sum; the share 0.95 is 95%"
     for share, expected in {0.3: 1, 0.5: 2, 0.75: 3, 0.95: 4}.items():
         got = components_for_share(variances, share)
         if got == expected - 1:
@@ -161,7 +174,8 @@ def _same_plane(principal_angles):
         if not np.allclose(got, 0, atol=1e-3):
             return (
                 "Two bases of one and the same space must give only zeros, "
-                f"yours gives {got.round(2)}. Make the columns of each orthonormal first: np.linalg.qr"
+                f"yours gives {got.round(2)}. Make the columns of each orthonormal (np.linalg.qr), and don't compare "
+                "column by column: the singular values of q_a.T @ q_b find the directions that fit"
             )
 
 
@@ -202,12 +216,14 @@ def _mirrored_shapes(build_mirrored):
     expected = {"encoder": [(12, 9), (9, 7), (7, 2)], "decoder": [(2, 7), (7, 9), (9, 12)]}
     for part, shapes in expected.items():
         got = [tuple(weight.shape) for weight in _kernels(getattr(model, part))]
+        if not got:
+            return f"The {part} has no weights yet: begin its `keras.Sequential` with `keras.Input((widths[0],))`"
         if got != shapes:
             return f"For widths (12, 9, 7, 2) the {part}'s weight matrices must be {shapes}; yours are {got}"
 
 
 def _code_is_linear(build_mirrored):
-    model = build_mirrored((12, 9, 7, 2), "relu", "sigmoid")
+    model = build_mirrored((12, 40, 30, 8), "relu", "sigmoid")  # wide enough for codes of both signs
     codes = keras.ops.convert_to_numpy(model.encoder(1e6 * _points(50)))
     if codes.min() >= -1 or codes.max() <= 1:
         return (
@@ -228,41 +244,29 @@ def _output_as_told(build_mirrored):
 def _activations_as_told(build_mirrored):
     for activation, affine in (("relu", False), ("linear", True)):
         model = build_mirrored((12, 9, 7, 2), activation, "linear")
-        for name, part, inputs in (("encoder", model.encoder, _points(2)), ("decoder", model.decoder, _points(2, 2))):
-            if is_affine(part, 1e5 * inputs[:1], 1e5 * inputs[1:], ends_in_sigmoid=False) != affine:
+        for name, part, point in (("encoder", model.encoder, _points(1)), ("decoder", model.decoder, _points(1, 2))):
+            if is_affine(part, 1e5 * point, -1e5 * point, ends_in_sigmoid=False) != affine:
                 return f"With activation='{activation}' the {name} must {'' if affine else 'not '}be one linear map"
 
 
-def _weights_as_told(build_mirrored):
-    widths = (300, 200, 100)  # large, so that a measured spread is a safe sign
-    for told, name in ((0.05, "initial_std=0.05"), (None, "initial_std=None")):
-        model = build_mirrored(widths, "relu", "linear", initial_std=told)
-        kernels = [keras.ops.convert_to_numpy(weight) for weight in _kernels(model)]
-        for kernel in kernels:
-            expected = told or np.sqrt(2 / sum(kernel.shape))
-            if not np.isclose(kernel.std(), expected, rtol=0.05):
-                rule = "" if told else " (Glorot's rule, which is Keras's default)"
-                return (
-                    f"With {name} a {kernel.shape} matrix must spread by {expected:.3g}{rule}; yours {kernel.std():.3g}"
-                )
-        if told and np.array_equal(kernels[0].ravel(), kernels[-1].ravel()):
-            return "First and last matrix hold the same random numbers: each layer needs an initializer of its own"
+def _biases(build_mirrored):
+    got, expected = build_mirrored((12, 9, 7, 2), "relu", "linear").count_params(), 416
+    if got != expected:
+        return f"With a bias in each layer, widths (12, 9, 7, 2) make {expected} parameters; yours has {got}"
 
 
 @exercise(
-    checks=[_mirrored_shapes, _code_is_linear, _output_as_told, _activations_as_told, _weights_as_told],
+    checks=[_mirrored_shapes, _code_is_linear, _output_as_told, _activations_as_told, _biases],
     hint="A helper `stack(widths, last)` that returns a `keras.Sequential` serves both halves: the encoder is "
-    "stack(widths, 'linear'), the decoder stack(widths[::-1], output). Dense takes kernel_initializer="
-    "keras.initializers.RandomNormal(stddev=initial_std), a new one in each layer, or 'glorot_uniform'.",
+    "stack(widths, 'linear'), the decoder stack(widths[::-1], output). Each begins with keras.Input((widths[0],)).",
 )
-def build_mirrored(widths, activation, output, initial_std=None):
+def build_mirrored(widths, activation, output):
     """Dense autoencoder of vectors: `widths` from input to code, and back; `output` is the last activation."""
 
     def stack(widths, last):
         model = keras.Sequential([keras.Input((widths[0],))])
         for i, width in enumerate(widths[1:], start=2):
-            initial = "glorot_uniform" if initial_std is None else keras.initializers.RandomNormal(stddev=initial_std)
-            model.add(layers.Dense(width, activation if i < len(widths) else last, kernel_initializer=initial))
+            model.add(layers.Dense(width, activation if i < len(widths) else last))
         return model
 
     return Autoencoder(stack(widths, "linear"), stack(widths[::-1], output))

@@ -17,6 +17,10 @@ def raising(*args, **kwargs):
 
 
 def test_covariance(check_states):
+    def in_place(x):
+        x -= x.mean(axis=0)
+        return x.T @ x / len(x)
+
     check_states(
         ex.covariance,
         untouched=untouched,
@@ -26,6 +30,9 @@ def test_covariance(check_states):
             "Subtract the mean vector": lambda x: x.T @ x / len(x),
             "the sum over all vectors": lambda x: (x - x.mean(axis=0)).T @ (x - x.mean(axis=0)),
             "You divide by n - 1": lambda x: np.cov(x.T),
+            "changes x itself": in_place,
+            "one mean of all numbers": lambda x: (x - x.mean()).T @ (x - x.mean()) / len(x),
+            "the correlation matrix": lambda x: np.corrcoef(x.T),
             "the corner of your matrix": lambda x: np.cov((x - x.mean()).T / x.std(axis=0)[:, None]),
         },
         correct=lambda x: np.cov(x, rowvar=False, bias=True),
@@ -74,7 +81,9 @@ def test_pca_basis(check_states):
             "the first rows of vt?": columns_of_vt,
             "singular values s": lambda x, k: by_svd(x, k, power=1, divisor=1),
             "These are s²": lambda x, k: by_svd(x, k, divisor=1),
-            "in this order": smallest_first,
+            "You divide by n - 1": lambda x, k: by_svd(x, k, divisor=len(x) - 1),
+            "These are the smallest variances": smallest_first,
+            "in this order": lambda x, k: (*by_svd(x, k)[:2], by_svd(x, k)[2][::-1]),
         },
         correct=by_eigenvectors,
     )
@@ -91,6 +100,8 @@ def test_components_for_share(check_states):
         wrong={
             "Counted from 0?": lambda variances, share: np.searchsorted(shares(variances), share),
             "make up 30% or more": lambda variances, share: np.sum(shares(variances) > share),
+            "Divide by their sum": lambda variances, share: int(np.sum(np.cumsum(variances) < share)) + 1,
+            "the share 0.95 is 95%": lambda variances, share: int(np.sum(100 * shares(variances) < share)) + 1,
             "squares already": lambda variances, share: (
                 np.searchsorted(shares(variances if len(set(variances)) == 4 else variances**0.5), share) + 1
             ),
@@ -125,7 +136,7 @@ def test_principal_angles(check_states):
             "The smallest angle comes first": lambda a, b: degrees(cosines(a, b))[::-1],
             "expected [0, 30]": lambda a, b: np.rad2deg(np.arcsin(cosines(a, b))),
             "clip the singular values": lambda a, b: degrees(cosines(a, b, clip=False)),
-            "orthonormal first": lambda a, b: degrees(cosines(a, b, basis=unit_columns)),
+            "orthonormal (np.linalg.qr)": lambda a, b: degrees(cosines(a, b, basis=unit_columns)),
             "one and the same space": column_by_column,
             "SciPy's subspace_angles": lambda a, b: degrees(cosines(a, b)) * (len(a) != 9),
         },
@@ -134,25 +145,20 @@ def test_principal_angles(check_states):
 
 
 def test_build_mirrored(check_states):
-    def build(widths, activation, output, initial_std=None, *, code="linear", mirrored=True, shared=False):
+    def build(widths, activation, output, *, code="linear", mirrored=True, bias=True, inputs=True):
         """The many ways to build it, right by default."""
-        one = initial_std and keras.initializers.RandomNormal(stddev=initial_std, seed=1)
-
-        def dense(width, activation):
-            new = initial_std and keras.initializers.RandomNormal(stddev=initial_std)
-            return layers.Dense(width, activation, kernel_initializer=(one if shared else new) or "glorot_normal")
-
         inner = widths[1:-1]
-        encoder = [*(dense(width, activation) for width in inner), dense(widths[-1], code)]
-        decoder = [*(dense(width, activation) for width in (inner[::-1] if mirrored else inner))]
+        encoder = [*(layers.Dense(width, activation, use_bias=bias) for width in inner), layers.Dense(widths[-1], code)]
+        decoder = [layers.Dense(width, activation) for width in (inner[::-1] if mirrored else inner)]
+        first = ([keras.Input((widths[0],))], [keras.Input((widths[-1],))]) if inputs else ([], [])
         return Autoencoder(
-            keras.Sequential([keras.Input((widths[0],)), *encoder]),
-            keras.Sequential([keras.Input((widths[-1],)), *decoder, dense(widths[0], output)]),
+            keras.Sequential([*first[0], *encoder]),
+            keras.Sequential([*first[1], *decoder, layers.Dense(widths[0], output)]),
         )
 
     def always(**fixed):
-        return lambda widths, activation, output, initial_std=None: build(
-            **{"widths": widths, "activation": activation, "output": output, "initial_std": initial_std, **fixed}
+        return lambda widths, activation, output: build(
+            **{"widths": widths, "activation": activation, "output": output, **fixed}
         )
 
     check_states(
@@ -161,15 +167,14 @@ def test_build_mirrored(check_states):
         raising=lambda widths, activation, output: layers.Dense(-widths[0]),
         wrong={
             "yours is a Sequential": lambda widths, activation, output: keras.Sequential([layers.Dense(2)]),
+            "with `keras.Input": always(inputs=False),
             "the decoder's weight matrices": always(mirrored=False),
             "no activation; yours is from": always(code="tanh"),
             "With output='sigmoid'": always(output="linear"),
             "With output='linear'": always(output="sigmoid"),
             "must not be one linear map": always(activation="linear"),
             "must be one linear map": always(activation="relu"),
-            "With initial_std=0.05": always(initial_std=0.01),
-            "With initial_std=None": lambda widths, a, o, initial_std=None: build(widths, a, o, initial_std or 0.2),
-            "an initializer of its own": always(shared=True),
+            "With a bias in each layer": always(bias=False),
         },
         correct=build,
     )
