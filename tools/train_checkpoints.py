@@ -29,8 +29,8 @@ SCORE_K, SLICE = 5000, 250  # codes a digit; digits scored between two saves
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae-epochs", type=int, default=120)
-    parser.add_argument("--iwae-epochs", type=int, default=30)
-    parser.add_argument("--k", type=int, default=50, help="codes an image in the IWAE's loss")
+    parser.add_argument("--iwae-epochs", type=int, default=110)
+    parser.add_argument("--k", type=int, default=10, help="codes an image in the IWAE's loss")
     parser.add_argument("--vae-peak", type=float, default=2e-3, help="largest learning rate")
     parser.add_argument("--iwae-peak", type=float, default=1e-3)
     options = parser.parse_args(arguments)
