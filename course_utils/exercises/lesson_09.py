@@ -35,10 +35,10 @@ def _logarithm_of_the_mean(answer):
 
 def _no_underflow(answer):
     with np.errstate(all="ignore"):
-        got = _numbers(answer(np.array([[-1000.0, -1000 + np.log(3)]]))).item()
-    if not np.isclose(got, -1000 + np.log(2)):
+        got = _numbers(answer(np.array([[-1000.0, -1000 + np.log(3)], [0.0, np.log(3)]])))
+    if not np.allclose(got, [-1000 + np.log(2), np.log(2)]):
         return (
-            f"exp(-1000) is 0 in a computer: expected -999.3, yours is {got:.4g}. "
+            f"exp(-1000) is 0 in a computer: expected -999.3 and 0.6931, yours are {got.round(4)}. "
             "Subtract each image's largest log-weight first and add it again at the end"
         )
 
@@ -48,10 +48,10 @@ def _no_underflow(answer):
     hint="log of the mean of exp, over axis 1. Take each row's maximum out first: log Σ e^a = m + log Σ e^(a - m). "
     "np.logaddexp.reduce does it as well.",
 )
-def importance_bound(log_weights):
+def importance_bound(log_w):
     """log of the mean importance weight of each image: `(n, k)` log-weights to `(n,)`, in nats."""
-    largest = log_weights.max(axis=1)
-    return largest + np.log(np.mean(np.exp(log_weights - largest[:, np.newaxis]), axis=1))
+    largest = log_w.max(axis=1)
+    return largest + np.log(np.mean(np.exp(log_w - largest[:, np.newaxis]), axis=1))
 
 
 _MEAN = np.array([[3.0, 0.05, 0.2, 7.0], [-3.0, -0.05, -0.2, 7.0], [3.0, 0.05, 0.2, 7.0], [-3.0, -0.05, -0.2, 7.0]])
@@ -66,7 +66,8 @@ def _counts_by_hand(answer):
         4: "Over which axis is the variance taken? It says how a unit differs from image to image",
     }
     if got != 2:
-        return f"Variances of 9, 0.0025, 0.04 and 0 make 2 active units, yours are {got}. {hints.get(int(got), '')}"
+        hint = hints.get(int(got), "Take the variance over the images, compare, and count")
+        return f"Variances of 9, 0.0025, 0.04 and 0 make 2 active units, yours are {got}. {hint}"
 
 
 def _follows_the_threshold(answer):
@@ -110,7 +111,8 @@ def _floor_under_the_batch_mean(answer):
     if not np.isclose(got, 4.5, rtol=1e-4):
         return (
             f"Units that cost 2, 0.1 and 2 nats in the batch's mean make 2 + 0.5 + 2 = 4.5 at a floor of 0.5, "
-            f"yours make {got:.4g}. Take the mean over the batch before the maximum"
+            f"yours make {got:.4g}. First the mean over the batch, then for each unit the larger of its "
+            "cost and the floor, then the sum"
         )
 
 
