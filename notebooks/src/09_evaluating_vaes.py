@@ -27,7 +27,7 @@
 # - which spread between seeds is normal, so that you don't mistake luck for progress
 #
 # **You need** lesson 07 (mean, log-variance, ELBO); lesson 06 derives the bounds on models where the truth is known.
-# **Time:** about 6 minutes on a 2-core CPU, about half a minute in the quick profile
+# **Time:** about 5 minutes on a 2-core CPU, about 45 seconds in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -88,7 +88,7 @@ pictures = {f"{name}, codes\nfrom N(0, I)": model.decoder.predict(codes, verbose
 plotting.image_rows({"test digits": mnist.x_test[:12], **pictures})
 
 # %% [markdown]
-# **What to notice.** CHECK: Long after the fast start the log still falls: the last nats take most of the time. And the pictures? Both models draw strokes that look like handwriting, and both draw things that are no digit. No one could say which model is the better one
+# **What to notice.** Long after the fast start the log still falls: the last nats take most of the time. And the pictures? The same code draws nearly the same picture in both models, since the one started from the other. Both draw strokes that look like handwriting, and both draw things that are no digit. No one could say which model is the better one
 # from twelve pictures. More pictures would not settle it: a model that had memorised sixty thousand digits would draw the best ones of all. (Shown are the decoder's outputs, the probability of white at each pixel.) We need a number for what the model says about
 # digits that it *hasn't seen*.
 #
@@ -125,7 +125,7 @@ print(
 print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standard deviation)")
 
 # %% [markdown]
-# **What to notice.** CHECK: A 1 is by far the cheapest digit, in both costs: little ink, little to say. (Much of $D$ is the chance of the binarisation itself: no code can foretell how a grey pixel falls.) The spread between images is large, so the mean over $n$ images has a
+# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. (Much of $D$ is the chance of the binarisation itself: no code can foretell how a grey pixel falls.) The spread between images is large, so the mean over $n$ images has a
 # standard error, the spread divided by $\sqrt n$. A number of nats without it is half a number.
 #
 # ## Closer to log p(x): many codes instead of one
@@ -243,7 +243,7 @@ lead = stored["VAE"] - stored["IWAE"]
 print(f"VAE - IWAE, digit by digit: all {with_error(lead)}, first {N:,} {with_error(lead[:N])}")
 
 # %% [markdown]
-# **What to notice.** CHECK: Look at the first digits only: the error bars of the two models overlap, so one might think that 500 digits can't tell them apart. They can. Both were scored on the *same* digits, and the error of the mean *difference* is several times smaller. Compare models in pairs. That settles it for *these two* trained models. (Their training shares a start, so part of the IWAE's lead is that it was
+# **What to notice.** Look at the first digits only: the error bars of the two models overlap, so one might think that 500 digits can't tell them apart. They can. Both were scored on the *same* digits, and the error of the mean *difference* is several times smaller. Compare models in pairs. That settles it for *these two* trained models. (Their training shares a start, so part of the IWAE's lead is that it was
 # trained for longer. About the two losses in general it would take several seeds of each to speak.) The new scores agree with the stored ones far better than the error bar, since the digits are the
 # same ones too: what is left is the noise of the drawn codes.
 #
@@ -288,7 +288,7 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** CHECK: There is a cliff: units are either clearly active or clearly silent, and any threshold in the gap would count the same. The KL term has switched the rest off: a unit that
+# **What to notice.** There is a cliff: units are either clearly active or clearly silent, and any threshold in the gap would count the same. The KL term has switched the rest off: a unit that
 # saves less than it costs does better as pure prior. Burda et al. found 19 active units for their VAE and 25 for their IWAE with $k = 50$, each trained from scratch. Ours have the same number. Our IWAE went on from the VAE's weights, and what was silent stayed silent: a unit that the decoder does not listen to gets no reason to speak. So its better
 # bound has another source: the same units, used with a bolder encoder.
 #
@@ -341,7 +341,7 @@ print(
 print("rate R of each seed:", np.round([history["val_kl"][-1] for history in histories], 2), "nats")
 
 # %% [markdown]
-# **What to notice.** CHECK: The band of the test digits is narrow. If your loss lies inside it, all is normal. If you change something and stay inside it, you have shown nothing yet. And the other way round: of six runs that differ by their seed only, the sixth lies outside the range of the first five one time in three. So a single run outside it is not yet evidence either.
+# **What to notice.** The band of the test digits is so narrow that it can hardly be seen: the printed range is about half a nat. If your loss lies inside it, all is normal. If you change something and stay inside it, you have shown nothing yet. And the other way round: of six runs that differ by their seed only, the sixth lies outside the range of the first five one time in three. So a single run outside it is not yet evidence either.
 # (These are small models after few epochs. Larger ones have bands of their own.)
 #
 # ## β: rate against distortion
@@ -375,7 +375,7 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** CHECK: The curve falls from left to right: more rate, less distortion. At the best model for a given $\beta$ the slope would be $-\beta$, since there the last nat of rate saves $\beta$ nats of
+# **What to notice.** The curve falls from left to right: more rate, less distortion. At the best model for a given $\beta$ the slope would be $-\beta$, since there the last nat of rate saves $\beta$ nats of
 # distortion, and the curve would touch the straight line, where all models have the same ELBO, at $\beta = 1$ only. Ours are trained on few digits for few epochs and measured on others, so this holds roughly. A decoder that is strong enough to do without a code can have the same ELBO at very different rates: one with a
 # useless code as well as one whose code says all. That is why the ELBO alone does not say whether a code is of use.
 #
@@ -479,10 +479,10 @@ rows = {
 plotting.image_rows({"test digits": x_test[:12], **rows})
 
 # %% [markdown]
-# **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. Its training loss did not tell. The other two use their codes, and their pictures follow the digits that they were given, if only roughly: with the same network, the same digits,
-# and a negative ELBO that is tens of nats better. So this collapse was an accident of the start, not what the ELBO wants. At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
+# **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. Its training loss did not tell. The other two use their codes, and their pictures follow the digits that they were given: with the same network, the same digits,
+# and a negative ELBO that is nearly thirty nats better. They follow roughly, though. In both one unit carries nearly everything that is known, so after this short training the code is alive but not yet well used. So this collapse was an accident of the start, not what the ELBO wants. At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
 #
-# With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit can pay it with a shift that is the same for every image and tells nothing. So look at the active units as well.
+# With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit can pay it with a shift that is the same for every image and tells nothing. With free bits all twenty count as active, yet most of them do little more than pay the floor. No single instrument is enough.
 #
 # <details><summary><b>Question:</b> the KL term of your VAE is 0.01 nats. How do you find out whether the loss or the start is to blame?</summary>
 #
@@ -550,7 +550,7 @@ for name, model in gaussian.items():
 plotting.image_rows({"test digits": grey[:12], **{n: m.predict(grey[:12], verbose=0) for n, m in gaussian.items()}})
 
 # %% [markdown]
-# **What to notice.** CHECK: With $s = 1$ the model claims errors several times as large as it makes, and pays for the claim: its ELBO is by far the worst, its rate small. Scored with the deviation of its own residuals it does better, but the network itself is worse than the others, since its code was too cheap to hold much. With $s = 0.05$ it claims to be
+# **What to notice.** With $s = 1$ the model claims errors several times as large as it makes, and pays for the claim: its ELBO is by far the worst, its rate small. Scored with the deviation of its own residuals it does better, but the network itself is worse than the others, since its code was too cheap to hold much. With $s = 0.05$ it claims to be
 # more exact than it is, and buys a high rate. The learned $s$ agrees with the residuals that it leaves, and its ELBO is the best. These ELBOs are logarithms of *densities*: they may be positive, and they can't be
 # compared with the nats of binarised digits.
 #
@@ -600,8 +600,8 @@ for few in (n // 10, n // 4, n):
     print(f"{few:5,} training digits against {few:5,} test digits: {frechet_distance(seen[:few], real[:few]):.3f}")
 
 # %% [markdown]
-# **What to notice.** CHECK: Training digits are closest to test digits, as they should be, but not at distance zero. Then come the large models, then the small ones, and the collapsed one last. The second cell is a warning:
-# the very same comparison gives a larger distance with fewer images, since means and covariances from few images are poor ones. Compare only values from equally many images.
+# **What to notice.** Training digits are closest to test digits, as they should be, but not at distance zero. Then come the large models, then the small ones, and the collapsed one last. The second cell is a warning:
+# the very same comparison gives other values with fewer images, here larger ones. Means and covariances from few images are poor, and that adds to the distance on average. So compare only values from equally many images.
 #
 # And what it cannot tell: the first bar *is* a model that has stored the training digits, and it wins. Distance and likelihood judge different things; give both.
 #
