@@ -62,7 +62,7 @@ x_test = binarise(mnist.x_test, np.random.default_rng(1))
 #
 # We start with two trained models. Both have a code of 50 numbers and two hidden layers of 400 units on each side. One was trained as in lesson
 # 07. It is a VAE. The other is an **importance-weighted autoencoder** (IWAE; Burda, Grosse and Salakhutdinov 2016): the
-# same network with a sharper loss, which we meet below; its training started from the VAE's weights. Their training takes longer than a lesson may, so it was
+# same network with a sharper loss, which we meet below; its training started from the VAE's weights. Their training takes longer than a lesson can take, so it was
 # done beforehand: `make checkpoints` repeats it, and its log is stored with the weights. (In the quick profile the digits called test digits are built-in ones from MNIST's training set, which these two models have seen.)
 
 # %%
@@ -88,7 +88,7 @@ pictures = {f"{name}, codes\nfrom N(0, I)": model.decoder.predict(codes, verbose
 plotting.image_rows({"test digits": mnist.x_test[:12], **pictures})
 
 # %% [markdown]
-# **What to notice.** Long after the fast start the log still falls: the last nats take most of the time. And the pictures? The same code draws nearly the same picture in both models, since the one started from the other. Both draw strokes that look like handwriting, and both draw things that are no digit. No one could say which model is the better one
+# **What to notice.** After the fast start, which is left out here, the loss falls slowly for a hundred epochs. From about the thirtieth on, the training digits pull ahead, by more than a nat at the end: judge on test digits. And the pictures? The same code draws nearly the same picture in both models, since the one started from the other. Both draw strokes that look like handwriting, and both draw things that are no digit. No one could say which model is the better one
 # from twelve pictures. More pictures would not settle it: a model that had memorised sixty thousand digits would draw the best ones of all. (Shown are the decoder's outputs, the probability of white at each pixel.) We need a number for what the model says about
 # digits that it *hasn't seen*.
 #
@@ -125,7 +125,7 @@ print(
 print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standard deviation)")
 
 # %% [markdown]
-# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. (Much of $D$ is the chance of the binarisation itself: no code can foretell how a grey pixel falls.) The spread between images is large, so the mean over $n$ images has a
+# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. (Part of the costs is the chance of the binarisation itself. A code could carry how each grey pixel fell, but only nat for nat, so the sum would not fall.) The spread between images is large, so the mean over $n$ images has a
 # standard error, the spread divided by $\sqrt n$. A number of nats without it is half a number.
 #
 # ## Closer to log p(x): many codes instead of one
@@ -139,7 +139,7 @@ print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standar
 #
 # $$L_k(x) = \log \frac1k\sum_{i=1}^k w(z_i),$$
 #
-# is too small in expectation, since the logarithm of a mean is at least the mean of the logarithms (Jensen's inequality). So $L_k$ is a lower bound as well. With $k = 1$
+# is too small in expectation, since the logarithm of a mean is at least the mean of the logarithms (Jensen's inequality). So its expectation is a lower bound as well. With $k = 1$
 # its expectation is the ELBO; as $k$ grows it rises towards $\log p(x)$, if the weights are bounded (Burda et al. 2016, theorem 1). Let us write it out, image by image.
 
 
@@ -163,7 +163,7 @@ weights_of = {name: log_weights(model, x_test[: budget(100, quick=20)], 1024, rn
 # %% [markdown]
 # ### Exercise 1: the importance-weighted bound
 #
-# Log-weights lie around $-90$ here, and they may lie around $-1000$ for larger images, where $e^{-1000}$ is zero in a computer. So take each image's largest log-weight $m$ out of the sum: $\log\sum_i e^{a_i} = m + \log\sum_i e^{a_i - m}$.
+# Log-weights lie around $-90$ here, where $e^{-90}$ is already too small for float32. For larger images they may lie around $-1000$, and then even float64 gives zero. So take each image's largest log-weight $m$ out of the sum: $\log\sum_i e^{a_i} = m + \log\sum_i e^{a_i - m}$.
 
 
 # %% tags=["nbval-check-output"]
@@ -243,8 +243,8 @@ lead = stored["VAE"] - stored["IWAE"]
 print(f"VAE - IWAE, digit by digit: all {with_error(lead)}, first {N:,} {with_error(lead[:N])}")
 
 # %% [markdown]
-# **What to notice.** Look at the first digits only: the error bars of the two models overlap, so one might think that 500 digits can't tell them apart. They can. Both were scored on the *same* digits, and the error of the mean *difference* is several times smaller. Compare models in pairs. That settles it for *these two* trained models. (Their training shares a start, so part of the IWAE's lead is that it was
-# trained for longer. About the two losses in general it would take several seeds of each to speak.) The new scores agree with the stored ones far better than the error bar, since the digits are the
+# **What to notice.** Look at the first digits only: the error bars of the two models overlap, so one might think that 500 digits can't tell them apart. They can. Both were scored on the *same* digits, and the error of the mean *difference* is several times smaller. Compare models in pairs. That settles it for *these two* trained models. (Their training shares a start, so part of the IWAE's lead may come from its
+# longer training. About the two losses in general it would take several seeds of each to speak.) The new scores agree with the stored ones far better than the error bar, since the digits are the
 # same ones too: what is left is the noise of the drawn codes.
 #
 # (In the quick profile the third column is from built-in digits, so it says only that the code runs.)
@@ -289,8 +289,8 @@ plotting.curves(
 
 # %% [markdown]
 # **What to notice.** There is a cliff: units are either clearly active or clearly silent, and any threshold in the gap would count the same. The KL term has switched the rest off: a unit that
-# saves less than it costs does better as pure prior. Burda et al. found 19 active units for their VAE and 25 for their IWAE with $k = 50$, each trained from scratch. Ours have the same number. Our IWAE went on from the VAE's weights, and what was silent stayed silent: a unit that the decoder does not listen to gets no reason to speak. So its better
-# bound has another source: the same units, used with a bolder encoder.
+# saves less than it costs does better as pure prior. Burda et al. found 19 active units for their VAE and 25 for their IWAE with $k = 50$. When they went on from the VAE's weights with the IWAE's loss, as we did, the number rose from 19 to 22, and the negative bound fell from 86.76 to 84.88 (their table 2). In ours, what was silent stayed silent, after a shorter training with $k = 10$.
+# So its better bound does not come from more units. Encoder and decoder both changed, and this figure can't say which of them did it.
 #
 # ## What loss should I see?
 #
@@ -341,7 +341,7 @@ print(
 print("rate R of each seed:", np.round([history["val_kl"][-1] for history in histories], 2), "nats")
 
 # %% [markdown]
-# **What to notice.** The band of the test digits is so narrow that it can hardly be seen: the printed range is about half a nat. If your loss lies inside it, all is normal. If you change something and stay inside it, you have shown nothing yet. And the other way round: of six runs that differ by their seed only, the sixth lies outside the range of the first five one time in three. So a single run outside it is not yet evidence either.
+# **What to notice.** The band of the test digits is so narrow that it can hardly be seen: the printed range is about half a nat. A loss inside it, or a little outside, is normal. If you change something and stay inside it, you have shown nothing yet. And the other way round: of six runs that differ by their seed only, the sixth lies outside the range of the first five one time in three. So a single run just outside it is not yet evidence either; one ten nats away is.
 # (These are small models after few epochs. Larger ones have bands of their own.)
 #
 # ## β: rate against distortion
@@ -376,7 +376,7 @@ plotting.curves(
 
 # %% [markdown]
 # **What to notice.** The curve falls from left to right: more rate, less distortion. At the best model for a given $\beta$ the slope would be $-\beta$, since there the last nat of rate saves $\beta$ nats of
-# distortion, and the curve would touch the straight line, where all models have the same ELBO, at $\beta = 1$ only. Ours are trained on few digits for few epochs and measured on others, so this holds roughly. A decoder that is strong enough to do without a code can have the same ELBO at very different rates: one with a
+# distortion, and the curve would touch the straight line, where all models have the same ELBO, at $\beta = 1$ only. Ours are trained on few digits for few epochs and measured on others (and $\beta = 1$ has another seed than the rest). Even so, the slope between two neighbours lies between their two values of $\beta$. A decoder that is strong enough to do without a code can have the same ELBO at very different rates: one with a
 # useless code as well as one whose code says all. That is why the ELBO alone does not say whether a code is of use.
 #
 # ## Posterior collapse: provoke it
@@ -479,10 +479,11 @@ rows = {
 plotting.image_rows({"test digits": x_test[:12], **rows})
 
 # %% [markdown]
-# **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. Its training loss did not tell. The other two use their codes, and their pictures follow the digits that they were given: with the same network, the same digits,
-# and a negative ELBO that is nearly thirty nats better. They follow roughly, though. In both one unit carries nearly everything that is known, so after this short training the code is alive but not yet well used. So this collapse was an accident of the start, not what the ELBO wants. At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
+# **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. The shape of its loss did not tell. The level did, for whoever knew from the bands above that a small VAE gets far below it. (Even the cured ones stay far above that: this decoder is hard to train.) The other two use their codes, and their pictures follow the digits that they were given: with the same network, the same digits,
+# and a negative ELBO that is nearly thirty nats better. In the annealed run one unit carries nearly the whole rate. With free bits the first unit carries about a third, and the others stay near the floor. So after this short training the codes are alive, but not yet well used.
+# So this collapse was a matter of how the training began, not what the ELBO wants (one seed each, here). At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
 #
-# With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit can pay it with a shift that is the same for every image and tells nothing. With free bits all twenty count as active, yet most of them do little more than pay the floor. No single instrument is enough.
+# With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit could pay it with a shift that is the same for every image; the count of active units would expose that. Here all twenty vary with the image, yet most do little more than pay the floor. Nor does active mean important: the annealed run counts units that cost next to nothing. No single instrument is enough.
 #
 # <details><summary><b>Question:</b> the KL term of your VAE is 0.01 nats. How do you find out whether the loss or the start is to blame?</summary>
 #
@@ -550,8 +551,8 @@ for name, model in gaussian.items():
 plotting.image_rows({"test digits": grey[:12], **{n: m.predict(grey[:12], verbose=0) for n, m in gaussian.items()}})
 
 # %% [markdown]
-# **What to notice.** With $s = 1$ the model claims errors several times as large as it makes, and pays for the claim: its ELBO is by far the worst, its rate small. Scored with the deviation of its own residuals it does better, but the network itself is worse than the others, since its code was too cheap to hold much. With $s = 0.05$ it claims to be
-# more exact than it is, and buys a high rate. The learned $s$ agrees with the residuals that it leaves, and its ELBO is the best. These ELBOs are logarithms of *densities*: they may be positive, and they can't be
+# **What to notice.** With $s = 1$ the model claims errors several times as large as it makes, and pays for the claim: its ELBO is the worst, its rate small. Scored with the deviation of its own residuals it does better, but the network itself is worse than the others: in training, a nat of its code cost more than the reconstruction that it saved, so the code stayed small. With $s = 0.05$ it claims to be
+# more exact than it is, and buys a high rate. The learned $s$ is that of the residuals by construction, and its ELBO is the best, also against the other two with the deviation of their own residuals. These ELBOs are logarithms of *densities*: they may be positive, and they can't be
 # compared with the nats of binarised digits.
 #
 # ## Judging samples: the Fréchet distance
@@ -561,7 +562,7 @@ plotting.image_rows({"test digits": grey[:12], **{n: m.predict(grey[:12], verbos
 #
 # $$d^2 = |m_1 - m_2|^2 + \operatorname{tr}\big(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\big).$$
 #
-# With the features of the Inception network this is the FID of the literature (Heusel et al. 2017). **Ours are those of a small classifier of MNIST digits: 32 channels, averaged over their places. The
+# With the features of the Inception network this is the FID of the literature (Heusel et al. 2017). **Ours are those of a small classifier of MNIST digits: 32 channels, averaged over all positions. The
 # values can't be compared with any FID that you have read**, only with each other.
 
 # %%
@@ -601,7 +602,7 @@ for few in (n // 10, n // 4, n):
 
 # %% [markdown]
 # **What to notice.** Training digits are closest to test digits, as they should be, but not at distance zero. Then come the large models, then the small ones, and the collapsed one last. The second cell is a warning:
-# the very same comparison gives other values with fewer images, here larger ones. Means and covariances from few images are poor, and that adds to the distance on average. So compare only values from equally many images.
+# the very same comparison gives other values with fewer images. Means and covariances from few images are poor, which adds to the distance on average, and which images they are matters as well. So compare only values from equally many images, and draw anew before you trust a small difference.
 #
 # And what it cannot tell: the first bar *is* a model that has stored the training digits, and it wins. Distance and likelihood judge different things; give both.
 #
@@ -629,9 +630,8 @@ for name in models:
     expect(f"{name}: scored again, apart from the stored score", apart, at_most=budget(0.2, quick=15), unit="nats")
     rise = bound_by_k[name][-1] - bound_by_k[name][0]
     expect(f"{name}: rise of the bound from k = 1 to 1024", rise, at_least=1.0, unit="nats")
-expect(
-    "active units, IWAE less VAE", active["IWAE"] - active["VAE"], at_least=0, published="25 against 19 (Burda et al.)"
-)
+for name, units in {"VAE": 19, "IWAE": 25}.items():
+    expect(f"active units, {name}", active[name], at_least=15, published=f"{units} (Burda et al., table 1)")
 
 # %%
 expect("negative ELBO of the small VAE, worst seed", final.max(), at_most=budget(125, quick=180), unit="nats")
@@ -647,8 +647,8 @@ for name in budget(("annealed", "free bits"), quick=("free bits",)):  # annealin
     gain = sum(costs["plain"]) - sum(costs[name])
     expect(f"ELBO gained over collapse, {name}", gain, at_least=budget(10, quick=2), unit="nats")
 learned = max(value for (name, _), value in log_densities.items() if name == "s learned")
-gain = learned - max(log_densities[name, s] for name, s in fixed.items())
-expect("ELBO gained by learning s, over the better fixed one", gain, at_least=0, unit="nats")
+gain = learned - max(value for (name, _), value in log_densities.items() if name != "s learned")
+expect("ELBO gained by learning s, over the best other score", gain, at_least=0, unit="nats")
 expect(
     "squared Fréchet distance, VAE as a multiple of training digits",
     distances["VAE"] / distances["training\ndigits"],
