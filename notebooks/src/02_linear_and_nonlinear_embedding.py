@@ -477,7 +477,7 @@ build_mirrored = ex.build_mirrored.check(build_mirrored)
 for start in budget((1, 2, 3), quick=(1,)):  # the same network from different random weights
     keras.utils.set_random_seed(start)
     name, model = f"autoencoder, start {start}", build_mirrored((3, 64, 64, 64, 2), "gelu", "linear")
-    train(model, roll, name, epochs=budget(120, quick=40), batch_size=budget(128, quick=32), peak=1e-2)
+    train(model, roll, name, epochs=budget(120, quick=50), batch_size=budget(128, quick=32), peak=1e-2)
     roll_codes[name] = model.encoder.predict(roll_test, batch_size=500, verbose=0)
     roll_copies[name] = model.decoder.predict(roll_codes[name], batch_size=500, verbose=0)
 
@@ -615,7 +615,7 @@ plotting.curves(
     "epoch",
     "squared error per test digit",
     levels={"average digit": average_error, "PCA-30": test_error(project(x_test[:1000], 30), x_test[:1000])},
-    title="one architecture, two kinds of units and weights, two rules",
+    title="one architecture, two kinds of units, two rules",
 )
 
 # %%
