@@ -60,7 +60,7 @@ def train(model, name, epochs, peak, images, x_test):
         model.fit(
             batches,
             epochs=epochs,
-            validation_data=(x_test, x_test),  # for the log only: nothing is chosen by it
+            validation_data=(x_test, x_test),  # for the log only
             validation_batch_size=200,
             verbose=0,
             callbacks=[Report(name), Resume(name)],

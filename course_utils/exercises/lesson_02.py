@@ -93,14 +93,15 @@ def _eigenvectors(pca_basis):
 
 def _variances(pca_basis):
     x = _vectors()
-    got, expected = np.asarray(pca_basis(x, 2)[2]), np.linalg.eigvalsh(np.cov(x.T, ddof=0))[::-1][:2]
+    eigenvalues = np.linalg.eigvalsh(np.cov(x.T, ddof=0))  # smallest first
+    got, expected = np.asarray(pca_basis(x, 2)[2]), eigenvalues[::-1][:2]
     if np.allclose(got, np.sqrt(len(x) * expected)):
         return "These are the singular values s. The variance along a direction is s² / n"
     if np.allclose(got, len(x) * expected):
         return "These are s², sums over all vectors. Divide by their number n"
     if np.allclose(got, len(x) / (len(x) - 1) * expected):
         return "You divide by n - 1. Here all means are over n, as in the covariance matrix above"
-    if np.allclose(got, np.linalg.eigvalsh(np.cov(x.T, ddof=0))[:2]):
+    if np.allclose(got, eigenvalues[:2]):
         return "These are the smallest variances. `np.linalg.eigh` sorts them upwards: take the last k, reversed"
     if not np.allclose(got, expected):
         return f"The two largest variances are {expected.round(3)}, in this order; yours are {got.round(3)}"
