@@ -208,7 +208,7 @@ def _bar(axis, positions, heights, width, label, decimals):
 
 
 def latent_maps(maps, labels, *, unit="", circle=None):
-    """Scatter plots of 2-D codes side by side, one colour a digit, its name at the median of its points.
+    """Scatter plots of 2-D codes side by side, one colour a digit, its name at (or near) the median of its points.
 
     Args:
         maps: dictionary from title to codes `(n, 2)`.
@@ -227,6 +227,8 @@ def latent_maps(maps, labels, *, unit="", circle=None):
             else:  # a map without units: only the proportions of its distances can mean anything
                 axis.set(xticks=[], yticks=[])
                 axis.set_aspect("equal", adjustable="datalim")
+        for axis, codes in zip(axes[0], maps.values()):
+            _name_digits(axis, codes, labels)
     return figure
 
 
@@ -286,19 +288,44 @@ def _draw_circle(axis, radius):
 
 
 def _scatter_digits(axis, codes, labels):
-    import matplotlib.patheffects as effects
-
     look = {"s": np.clip(15000 / len(codes), 4, 16), "alpha": 0.5, "linewidths": 0, "rasterized": True}
     if labels is None:
         axis.scatter(*codes.T, color="0.3", **look)
         return
     for digit in np.unique(labels):
         axis.scatter(*codes[labels == digit].T, color=DIGIT_COLOURS[digit], **look)
-    for digit in np.unique(labels):
-        middle = np.median(codes[labels == digit], axis=0)
-        look = {"weight": "bold", "size": 12, "ha": "center", "va": "bottom"}  # above, for a tight group to be seen
-        text = axis.annotate(str(digit), middle, (0, 2), textcoords="offset points", **look)
-        text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
+
+
+def _name_digits(axis, codes, labels):
+    """Writes each digit at the median of its points; names that would overlap are moved apart."""
+    import matplotlib.patheffects as effects
+
+    if labels is None:
+        return
+    axis.figure.draw_without_rendering()  # settles the layout: from here on data and points of the page correspond
+    digits = np.unique(labels)
+    medians = np.array([np.median(codes[labels == digit], axis=0) for digit in digits])
+    on_page = axis.transData.transform(medians) * 72 / axis.figure.dpi
+    shifts = _moved_apart(on_page + (0, 7), 15) - on_page  # above, for a tight group to be seen
+    look = {"weight": "bold", "size": 12, "ha": "center", "va": "center", "textcoords": "offset points"}
+    look["path_effects"] = [effects.withStroke(linewidth=3, foreground="white")]
+    for digit, median, shift in zip(digits, medians, shifts):
+        axis.annotate(str(digit), median, shift, **look)
+
+
+def _moved_apart(places, gap):
+    """Places (n, 2), those nearer to each other than `gap` pushed apart until none are."""
+    turn = 2.4 * np.arange(len(places))
+    places = places + 0.01 * np.stack([np.cos(turn), np.sin(turn)], axis=1)  # equal places need a way to part
+    for _ in range(1000):
+        apart = places[:, np.newaxis] - places
+        distance = np.linalg.norm(apart, axis=-1) + np.diag(np.full(len(places), np.inf))
+        missing = np.clip(gap - distance, 0, None)
+        if missing.max() < 0.01 * gap:
+            break
+        steps = apart * (missing / distance / 10)[:, :, np.newaxis]  # small ones don't overshoot
+        places = places + steps.sum(axis=1)
+    return places
 
 
 def path_on_map(codes, labels, path, images, *, unit="z", title=""):
@@ -321,6 +348,7 @@ def path_on_map(codes, labels, path, images, *, unit="z", title=""):
         axis.plot(*path.T, color="black", marker="X" if len(path) == 1 else ".", markersize=11 if len(path) == 1 else 4)
         axis.set(title=title, xlabel=f"${unit}_1$", ylabel=f"${unit}_2$")
         _show(axes[0, 1], _tile(padded, columns))
+        _name_digits(axis, codes, labels)
     return figure
 
 

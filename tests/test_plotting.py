@@ -145,6 +145,20 @@ def test_a_digit_keeps_its_colour_in_every_map():
     assert len(set(plotting.DIGIT_COLOURS)) == 10
 
 
+def test_names_of_digits_stand_at_their_points_or_beside_where_they_would_overlap():
+    spread = np.stack([LABELS, 10 * np.cos(LABELS)], axis=1).astype(float)
+    same = np.zeros((32, 2))
+    same[0] = 1, 1  # an axis needs some extent; the medians are all zero
+    figure = plotting.latent_maps({"spread": spread, "same": same}, LABELS)
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        assert [text.get_text() for text in axis.texts] == list("0123456789")
+        boxes = [text.get_window_extent() for text in axis.texts]
+        assert not any(box.overlaps(other) for i, box in enumerate(boxes) for other in boxes[:i])
+    shifts = [[np.hypot(*text.get_position()) for text in axis.texts] for axis in figure.axes]
+    assert max(shifts[0]) < 10 < max(shifts[1]) < 60, "points of the page"
+
+
 def test_images_on_map_do_not_overlap(digits):
     crowded = np.concatenate([CODES[:2], CODES[:2] + 1e-6])
     axis = plotting.images_on_map(crowded, digits[:4], LABELS[:4]).axes[0]

@@ -39,7 +39,7 @@ def execute(source, profile):
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as cache:  # nothing to resume: a stored run is one whole run
         environment = {**os.environ, "COURSE_PROFILE": profile, "COURSE_CACHE": cache}
-        quiet = ["--log-level=ERROR"]  # of the kernel itself, which else has a word on its transport
+        quiet = ["--log-level=CRITICAL"]  # of the kernel itself, which else has a word on its transport and its end
         client = NotebookClient(notebook, timeout=None, coalesce_streams=True, extra_arguments=quiet)
         client.resources = {"metadata": {"path": str(NOTEBOOKS)}}
         with client.setup_kernel(env=environment), tqdm(total=len(code), unit="cell", desc=source.stem) as bar:
