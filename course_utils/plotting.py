@@ -306,7 +306,7 @@ def _name_digits(axis, codes, labels):
     digits = np.unique(labels)
     medians = np.array([np.median(codes[labels == digit], axis=0) for digit in digits])
     on_page = axis.transData.transform(medians) * 72 / axis.figure.dpi
-    shifts = _moved_apart(on_page + (0, 7), 15) - on_page  # above, for a tight group to be seen
+    shifts = _moved_apart(on_page + np.array([0, 7]), 15) - on_page  # above, for a tight group to be seen
     look = {"weight": "bold", "size": 12, "ha": "center", "va": "center", "textcoords": "offset points"}
     look["path_effects"] = [effects.withStroke(linewidth=3, foreground="white")]
     for digit, median, shift in zip(digits, medians, shifts):

@@ -31,7 +31,13 @@ def check_states(capsys):
         assert len(lines) == 1, f"one line an outcome, not {lines}"
         return lines[0], kept
 
-    def check(exercise, *, untouched, raising, wrong, correct):
+    def untouched(*args, **kwargs):
+        return ...
+
+    def failing(*args, **kwargs):
+        raise ZeroDivisionError("division by zero")
+
+    def check(exercise, *, wrong, correct, untouched=untouched, raising=failing):
         """`wrong` maps words that the feedback must hold to a wrong answer that must draw them."""
         line, kept = printed_by(exercise, untouched)
         assert line.startswith("○") and "not attempted" in line and kept is exercise.reference

@@ -7,19 +7,9 @@ from scipy.special import logsumexp
 from course_utils.exercises import lesson_06 as ex
 
 
-def untouched(*arguments):
-    return ...
-
-
-def raising(*arguments):
-    raise ValueError("an error of the student's own")
-
-
 def test_log_mean_exp(check_states):
     check_states(
         ex.log_mean_exp,
-        untouched=untouched,
-        raising=raising,
         wrong={
             "not the sum": lambda a: logsumexp(a, axis=-1),
             "mean of the logarithms": lambda a: np.mean(a, axis=-1),
@@ -40,8 +30,6 @@ def test_posterior(check_states):
 
     check_states(
         ex.posterior,
-        untouched=untouched,
-        raising=raising,
         wrong={
             "That is M": lambda x, w, mu, s: (right(x, w, mu, s)[0], precision(w, s)),
             "Take μ off": lambda x, w, mu, s: right(x, w, 0 * mu, s),
@@ -69,8 +57,6 @@ def test_gaussian_kl(check_states):
 
     check_states(
         ex.gaussian_kl,
-        untouched=untouched,
-        raising=raising,
         wrong={
             "Is the number of dimensions": lambda m, a, n, b: right(m, a, n, b, dimensions=0),
             "one half is missing": lambda m, a, n, b: right(m, a, n, b, half=1),
@@ -95,8 +81,6 @@ def test_elbo_estimate(check_states):
 
     check_states(
         ex.elbo_estimate,
-        untouched=untouched,
-        raising=raising,
         wrong={
             "The entropy of q is missing": lambda *a: right(*a, entropy=0.0),
             "the constant": lambda *a: right(*a, constant=0.0),
@@ -111,8 +95,6 @@ def test_elbo_estimate(check_states):
 def test_score_gradient(check_states):
     check_states(
         ex.score_gradient,
-        untouched=untouched,
-        raising=raising,
         wrong={
             "(5, 3)": lambda f, z, m, s: np.mean(f[:, None] * (z - m) / s**2, axis=0),
             "Divide by the variance": lambda f, z, m, s: f[:, None] * (z - m) / s,
