@@ -199,6 +199,12 @@ def binarise(images, rng):
     return (rng.random(images.shape, dtype=np.float32) < images).astype(np.float32)
 
 
+def binarised_pair(images, rng):
+    """The same binarised images as inputs and as targets: what `FreshBatches` asks for to train a VAE."""
+    drawn = binarise(images, rng)
+    return drawn, drawn
+
+
 class FreshBatches(keras.utils.PyDataset):
     """Batches whose inputs are made anew each time: fresh noise, fresh binarisation, in fresh order.
 

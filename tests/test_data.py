@@ -338,6 +338,8 @@ def test_binarised_pixels_are_white_as_often_as_they_are_bright():
     assert drawn.dtype == np.float32 and set(np.unique(drawn)) == {0, 1}
     np.testing.assert_allclose(drawn.mean(axis=(1, 2, 3)), [0, 0.25, 0.5, 1], atol=0.02)
     np.testing.assert_array_equal(drawn, data.binarise(grey, np.random.default_rng(0)))
+    for half in data.binarised_pair(grey, np.random.default_rng(0)):
+        np.testing.assert_array_equal(half, drawn)
 
 
 def _numbered(n):

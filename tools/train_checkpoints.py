@@ -15,7 +15,7 @@ import numpy as np
 
 from course_utils import checkpoints
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
-from course_utils.data import FreshBatches, binarise, load
+from course_utils.data import FreshBatches, binarise, binarised_pair, load
 from course_utils.losses import bernoulli_nll
 from course_utils.metrics import elbo, iwae_bound
 from course_utils.models import IWAE, build_dense_vae
@@ -68,12 +68,6 @@ def train(model, name, epochs, peak, images, x_test):
         bounds_of(name).unlink(missing_ok=True)  # those of earlier weights
         save_checkpoint(model, path, {"epoch": 1 + np.arange(epochs), **model.history.history})
     load_checkpoint(model, path)
-
-
-def binarised_pair(images, rng):
-    """Black-and-white images, as input and as target."""
-    drawn = binarise(images, rng)
-    return drawn, drawn
 
 
 def optimizer(epochs, batches, peak):

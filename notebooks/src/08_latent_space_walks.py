@@ -38,7 +38,7 @@ if "google.colab" in sys.modules:  # Colab fetches the course's package and keep
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.data import FreshBatches, binarise, load
+from course_utils.data import FreshBatches, binarise, binarised_pair, load
 from course_utils.exercises import lesson_08 as ex
 from course_utils.losses import bernoulli_nll
 from course_utils.models import build_classifier, build_conditional_vae, build_dense_autoencoder, build_dense_vae
@@ -98,18 +98,12 @@ print("recognised: {1:.3f} of the test digits, {0:.3f} of their copies with shuf
 #
 # As in lesson 07, the encoder turns an image $x$ into the mean and the log-variance of a Gaussian over codes $z$, the
 # decoder turns a code into the brightness of every pixel, and the prior over codes is $\mathcal{N}(0, I)$. The
-# training images are binarised afresh in every batch. (For the codes below we give the encoder the grey image itself, the mean of its binarisations.) We train one VAE with 2 latent dimensions, to look at, and one
+# training images are binarised afresh in every batch (by `binarised_pair`, as in lesson 07). (For the codes below we give the encoder the grey image itself, the mean of its binarisations.) We train one VAE with 2 latent dimensions, to look at, and one
 # with 10, to work with. The learning rate warms up, then falls along a cosine.
 
 
 # %%
-def binary_pair(images, rng):
-    """A batch of binarised images, as inputs and as targets."""
-    binary = binarise(images, rng)
-    return binary, binary
-
-
-def train(model, name, epochs, make_pair=binary_pair, labels=None):
+def train(model, name, epochs, make_pair=binarised_pair, labels=None):
     """Trains with Adam; the learning rate rises over half an epoch, then falls to zero along a cosine."""
     batches = FreshBatches(mnist.x_train, make_pair, labels=labels, batch_size=budget(256, quick=64), seed=8)
     warmup, steps = len(batches) // 2, epochs * len(batches)

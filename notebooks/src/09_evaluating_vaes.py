@@ -40,7 +40,7 @@ if "google.colab" in sys.modules:  # Colab fetches the course's package and keep
 import numpy as np
 from course_utils import plotting
 from course_utils.checkpoints import folder, load_checkpoint
-from course_utils.data import FreshBatches, binarise, load
+from course_utils.data import FreshBatches, binarise, binarised_pair, load
 from course_utils.exercises import lesson_09 as ex
 from course_utils.layers import Sampling
 from course_utils.losses import bernoulli_nll, gaussian_nll
@@ -297,12 +297,6 @@ plotting.curves(
 SMALL = mnist.x_train[: budget(20_000, quick=2_000)]
 HELD_OUT, EPOCHS = slice(0, budget(2_000, quick=500)), budget(6, quick=4)
 x_held_out = x_test[HELD_OUT]
-
-
-def binarised_pair(images, rng):
-    """Black-and-white images, as input and as target."""
-    drawn = binarise(images, rng)
-    return drawn, drawn
 
 
 def train(model, name, loss=bernoulli_nll, pair=binarised_pair, held_out=x_held_out, extra=(), epochs=EPOCHS, seed=9):
