@@ -27,7 +27,7 @@
 # - which spread between seeds is normal, so that you don't mistake luck for progress
 #
 # **You need** lesson 07 (mean, log-variance, ELBO); lesson 06 derives the bounds on models where the truth is known.
-# **Time:** about 5 minutes on a 2-core CPU, about 45 seconds in the quick profile
+# **Time:** about 6 minutes on a 2-core CPU, about 45 seconds in the quick profile
 # (Colab's free CPU runtime has two cores as well; not measured there).
 
 # %% tags=["setup"]
@@ -471,10 +471,10 @@ plotting.image_rows({"test digits": x_test[:12], **rows})
 
 # %% [markdown]
 # **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. The shape of its loss did not tell. The level did, for whoever knew from the bands above that a small VAE gets far below it. (Even the cured ones stay far above that: this decoder is hard to train.) The other two use their codes, and their pictures follow the digits that they were given: with the same network, the same digits,
-# and a negative ELBO that is nearly thirty nats better. In the annealed run one unit carries nearly the whole rate. With free bits the first unit carries about a third, and the others stay near the floor. So after this short training the codes are alive, but not yet well used.
+# and a negative ELBO that is more than forty nats better. (In the figure the axis is logarithmic: one step is a factor of ten.) In the annealed run two units carry nearly the whole rate. With free bits two carry more than half, and the others stay near the floor. So after this short training the codes are alive, but not yet well used.
 # So this collapse was a matter of how the training began, not what the ELBO wants (one seed each, here). At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
 #
-# With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit could pay it with a shift that is the same for every image; the count of active units would expose that. Here all twenty vary with the image, yet most do little more than pay the floor. Nor does active mean important: the annealed run counts units that cost next to nothing. No single instrument is enough.
+# With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit could pay it with a shift that is the same for every image; the count of active units would expose that. Here all twenty vary with the image, yet most do little more than pay the floor. Nor does active mean important: the annealed run counts a unit that costs less than a hundredth of a nat. No single instrument is enough.
 #
 # <details><summary><b>Question:</b> the KL term of your VAE is 0.01 nats. How do you find out whether the loss or the start is to blame?</summary>
 #
