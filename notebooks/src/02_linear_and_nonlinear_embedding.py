@@ -557,7 +557,7 @@ for name, code in {"the sheet itself": sheet, **roll_codes}.items():
 
 # %% tags=["nbval-check-output"]
 WIDTHS = (784, 1000, 500, 250, 30)
-networks = {f"{units} units": build_mirrored(WIDTHS, units, "sigmoid") for units in ("sigmoid", "gelu")}
+networks = {f"{units} units": build_mirrored(WIDTHS, units.lower(), "sigmoid") for units in ("sigmoid", "GELU")}
 for name, network in networks.items():
     kernels = [weight for weight in network.weights if len(weight.shape) == 2]
     print(f"{name:14}", f"{network.count_params():,}", "parameters, matrices", *(kernel.shape[1] for kernel in kernels))
