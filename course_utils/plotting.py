@@ -180,7 +180,7 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
     names = list(values) if single else list(groups)
     longest = max(len(line) for name in names for line in str(name).split("\n"))
     room = max(0.62 * table.size, 0.09 * (longest + 1) * len(names))  # for the bars, and for their names
-    with _new_figure(size=(max(4.5, room + 1.6), 3.4)) as (figure, axes):
+    with _new_figure(size=(max(4.5, room + 1), 3.4 if single else 3.9)) as (figure, axes):
         axis = axes[0, 0]
         if single:
             _bar(axis, np.arange(len(names)), table[:, 0], 0.6, None, decimals)
@@ -189,7 +189,7 @@ def bars(values, ylabel, *, groups=None, title="", digits=3):
             for i, (label, row) in enumerate(zip(values, table)):
                 middle = np.arange(len(names)) + (i - (len(table) - 1) / 2) * width
                 _bar(axis, middle, row, width * 0.94, label, decimals)
-            axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+            figure.legend(loc="outside lower center", ncols=2)
         axis.set_xticks(range(len(names)), names)
         axis.set(ylabel=ylabel, title=title)
         axis.margins(y=0.12)

@@ -146,7 +146,7 @@ def _squares_already(components_for_share):
     "them fall short of `share`; you need one more.",
 )
 def components_for_share(variances, share):
-    """The least number of directions that hold `share` (0 to 1) of all variance; largest variance first."""
+    """The least number of directions that hold `share` (between 0 and 1) of all variance; largest variance first."""
     return int(np.sum(np.cumsum(variances) / np.sum(variances) < share)) + 1
 
 
