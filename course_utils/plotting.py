@@ -143,18 +143,19 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
     return figure
 
 
-def bands(series, xlabel, ylabel, *, title=""):
+def bands(series, xlabel, ylabel, *, x=None, title=""):
     """Several runs of the same thing, such as trainings with other seeds: the range as a band, the median as a line.
 
     Args:
         series: dictionary from label to values `(runs, n)`.
         xlabel, ylabel: what the axes show, with units.
+        x: positions `(n,)`, shared by all bands; 1, 2, 3, … by default.
         title: optional text above.
     """
     with _new_figure(size=(6.4, 3.4)) as (figure, axes):
         axis = axes[0, 0]
         for label, values in series.items():
-            positions = np.arange(1, np.shape(values)[1] + 1)
+            positions = np.arange(1, np.shape(values)[1] + 1) if x is None else x
             (line,) = axis.plot(positions, np.median(values, axis=0), marker="o", markersize=4, label=label)
             low, high = np.min(values, axis=0), np.max(values, axis=0)
             axis.fill_between(positions, low, high, color=line.get_color(), alpha=0.3, linewidth=0)

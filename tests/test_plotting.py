@@ -32,7 +32,7 @@ def _every_figure(digits):
         "curves": plotting.curves(
             {"a": [3, 2, 1]}, "epoch", "loss (nats)", levels={"PCA": 1.5}, log_x=True, log_y=True
         ),
-        "bands": plotting.bands({"a": [[3, 2, 1], [4, 2, 2]]}, "epoch", "loss (nats)", title="t"),
+        "bands": plotting.bands({"a": [[3, 2, 1], [4, 2, 2]]}, "epoch", "loss (nats)", x=[3, 4, 5], title="t"),
         "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
         "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, unit="z"),
         "point_clouds": plotting.point_clouds({"roll": np.eye(3), "rolled": -np.eye(3)}, [1, 2, 3], "position"),
