@@ -244,7 +244,7 @@ lead = stored["VAE"] - stored["IWAE"]
 print(f"VAE - IWAE, digit by digit: all {with_error(lead)}, {N:,} of them {with_error(lead[some])}")
 
 # %% [markdown]
-# **What to notice.** Both of our numbers are lower than the published ones (lower is better). The wider layers and another optimiser may be the reason; it says nothing about the two losses. Now look at the 500 digits only: the error bars of the two models overlap, so one might think that so few digits can't tell them apart. They can. Both were scored on the *same* digits, and the error of the mean *difference* is fifteen times smaller. Compare models digit by digit. That settles it for *these two* trained models. (Their training shares a start, so part of the IWAE's lead may come from its
+# **What to notice.** Both of our numbers are lower than the published ones (lower is better). The wider layers and another optimiser may be the reason; it says nothing about the two losses. Now look at the 500 digits only: the error bars of the two models overlap, so one might think that so few digits can't tell them apart. They can. Both were scored on the *same* digits, and the error of the mean *difference* is fourteen times smaller. Compare models digit by digit. That settles it for *these two* trained models. (Their training shares a start, so part of the IWAE's lead may come from its
 # longer training. About the two losses in general it would take several seeds of each to speak.) The new scores agree with the stored ones far better than the error bar, since the digits are the
 # same ones too: what is left is the noise of the drawn codes.
 #
@@ -339,7 +339,7 @@ print(
 print("rate R of each seed:", np.round([history["val_kl"][-1] for history in histories], 2), "nats")
 
 # %% [markdown]
-# **What to notice.** The band of the test digits is so narrow that it can hardly be seen: the printed range is about half a nat. A loss inside it, or a little outside, is normal. If you change something and stay inside it, you have shown nothing yet. And the other way round: of six runs that differ by their seed only, the sixth lies outside the range of the first five one time in three. So a single run just outside it is not yet evidence either; one ten nats away is.
+# **What to notice.** The bands are narrow: at the end the five runs lie within half a nat on the test digits. A loss inside the band, or a little outside, is normal. If you change something and stay inside it, you have shown nothing yet. And the other way round: of six runs that differ by their seed only, the sixth lies outside the range of the first five one time in three. So a single run just outside it is not yet evidence either; one ten nats away is.
 # (These are small models after few epochs. Larger ones have bands of their own.)
 #
 # ## β: rate against distortion
@@ -469,7 +469,13 @@ for name, vae in deep.items():
     alive[name] = active_units(mean).sum()
     d, r = costs[name]
     print(f"{name:10} D = {d:6.2f}, R = {r:5.2f}, negative ELBO {d + r:6.2f} nats; {alive[name]:2d} of 20 units active")
-plotting.curves(unit_kl, xlabel="unit, the costliest first", ylabel="KL term of the unit (nats)", log_y=True)
+plotting.curves(
+    unit_kl,
+    xlabel="unit, the costliest first",
+    ylabel="KL term of the unit (nats)",
+    log_y=True,
+    levels={"floor of the free bits": 0.2, "a hundredth of a nat": 0.01},
+)
 
 # %% tags=["picture"]
 rows = {
@@ -478,7 +484,7 @@ rows = {
 plotting.image_rows({"test digits": x_test[:12], **rows})
 
 # %% [markdown]
-# **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. Its loss fell and settled as that of a finished training would. The level tells, for whoever knew from the bands above that a small VAE gets far below it. (Even the cured ones stay far above that: this decoder is hard to train.) The other two use their codes, and their pictures follow the digits that they were given, roughly: 0, 1 and 7 come out right, most other digits as a neighbour in form. All this with the same network, the same digits,
+# **What to notice.** The plain run has collapsed: no rate, no active unit, and the same grey average digit whatever the image. Its loss fell and settled as that of a finished training would. The level tells, for whoever knew from the bands above that a small VAE gets far below it. (Even the cured ones stay far above that: this decoder is hard to train.) The other two use their codes, and their pictures follow the digits that they were given, roughly: the 0, 1, 7 and 9 come out right, the 4 as a 9, the 5 as something like an 8. All this with the same network, the same digits,
 # and a negative ELBO that is more than forty nats better. (In the figure the axis is logarithmic: one step is a factor of ten.) In the annealed run two units carry nearly the whole rate. With free bits two carry more than half, and the others stay near the floor. So after this short training the codes are alive, but not yet well used.
 # So this collapse was a matter of how the training began, not what the ELBO wants (one seed each, here). At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
 #
@@ -599,13 +605,13 @@ print("not drawn, since beside them the others would be too small to see:")
 for name in names[4:]:
     print(f"{distances[name]:.2f}", name.replace("\n", ", "))
 seen = clouds["training\ndigits"]
+print("\ntraining digits against as many test digits:\ndigits   draws   mean   largest")
 for few in (n // 10, n // 4, n):
     values = [frechet_distance(seen[i : i + few], real[i : i + few]) for i in range(0, n, few)]
-    spread = f"{np.mean(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
-    print(f"{few:5,} training digits against {few:5,} test digits, {len(values):2} times: {spread}")
+    print(f"{few:6,} {len(values):7} {np.mean(values):6.3f} {max(values):9.3f}")
 
 # %% [markdown]
-# **What to notice.** Training digits are closest to test digits, as they should be, but not at distance zero. Then come the large models, then the small ones, and the collapsed one last. The second cell is a warning:
+# **What to notice.** Training digits are closest to test digits, as they should be, but not at distance zero. Then come the large models, then the small ones, and the collapsed one last. The last lines are a warning:
 # the very same comparison comes out larger with fewer images, since their means and covariances are poor, and it varies with the images that were drawn. So compare only values from equally many images, and draw anew before you trust a difference as small as that of the VAE and the IWAE.
 #
 # And what it cannot tell: the first bar *is* a model that has stored the training digits, and it wins. Distance and likelihood judge different things; give both.
@@ -645,7 +651,7 @@ expect("ELBO gained by learning s, over the best other score", gain, at_least=0,
 expect(
     "squared Fréchet distance, VAE as a multiple of training digits",
     distances["VAE"] / distances["training\ndigits"],
-    at_least=1,
+    at_least=budget(5, quick=1),
 )
 expect(
     "squared Fréchet distance, collapsed VAE as a multiple of the VAE",
