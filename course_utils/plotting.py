@@ -134,6 +134,8 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
             axis.xaxis.get_major_locator().set_params(integer=True)
         if log_x:
             axis.set_xscale("log")
+            axis.set_xticks(positions, [f"{position:,g}" for position in positions], minor=False)
+            axis.minorticks_off()
         if log_y:
             axis.set_yscale("log", subs=(2, 5))
             axis.yaxis.set_major_formatter("{x:g}")

@@ -199,7 +199,7 @@ def elbo_estimate(log_joint, mean, scale, noise):
 
 
 def _score_shapes(score_gradient):
-    got = np.shape(score_gradient(np.ones(5), np.ones((5, 3)), np.zeros(3), 2.0))
+    got = np.shape(score_gradient(np.ones(5), np.ones((5, 3)), np.zeros(3), np.array([1.0, 2.0, 3.0])))
     if got != (5, 3):
         return f"One gradient a draw, (5, 3) for five draws in three dimensions. Yours has shape {got}"
 
@@ -230,8 +230,8 @@ def _score_is_unbiased(score_gradient):
     "f[:, np.newaxis].",
 )
 def score_gradient(f, codes, mean, sd):
-    """Score-function estimates of the gradient of E[f(z)] by the mean of q = N(mean, sd² I), one a draw.
+    """Score-function estimates of the gradient of E[f(z)] by the mean of q = N(mean, diag(sd²)), one a draw.
 
-    Shapes: f `(draws,)`, codes `(draws, d)`, mean `(d,)`; returns `(draws, d)`.
+    Shapes: f `(draws,)`, codes `(draws, d)`, mean `(d,)`, sd `(d,)` or one number; returns `(draws, d)`.
     """
     return f[:, np.newaxis] * (codes - mean) / sd**2

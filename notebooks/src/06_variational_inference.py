@@ -62,7 +62,7 @@ mnist = load("mnist")
 # A **hidden-variable model** tells a story of how data come about. First something is drawn that nobody will see, the hidden (or *latent*) variable $z$, from a **prior** $p(z)$. Then the
 # observation $x$ is drawn, from a distribution $p(x \mid z)$ that depends on $z$. We see $x$ only.
 #
-# The smallest example: $z$ is one of two kinds, 0 or 1, and $x$ is a number. Kind 0 comes with probability 0.35 and is normally distributed around −2 with the standard deviation 1.3; kind 1 around 2.5, with 2.0.
+# The smallest example, a **mixture**: $z$ is one of two kinds, 0 or 1, and $x$ is a number. Kind 0 comes with probability 0.35 and is normally distributed around −2 with the standard deviation 1.3; kind 1 around 2.5, with 2.0.
 
 
 # %%
@@ -147,7 +147,7 @@ print(f"scikit-learn's PCA.score with 10 components: {theirs:.1f} nats")
 # (A **nat** is the unit of natural logarithms.) A density may be larger than 1, so its logarithm may be positive; compare these numbers with each other only. Scikit-learn's `PCA.score` is this very likelihood, and the two agree. So here is a model of digits whose
 # likelihood we know exactly. Let us pretend that we don't.
 #
-# **By brute force.** An integral over $p(z)$ is a mean over draws from it. So draw $k$ codes $z_1, \dots, z_k$ from the prior, and
+# **By brute force.** An integral over $p(z)$ is a mean over draws from it. So draw $k$ values $z_1, \dots, z_k$ from the prior (we call them **codes**, as in an autoencoder), and
 #
 # $$\log p(x) \approx \log \frac1k \sum_{i=1}^{k} p(x \mid z_i).$$
 #
@@ -237,11 +237,11 @@ densities_on_plane({"posterior": posterior2, "prior": multivariate_normal(np.zer
 #
 # $$\log p(x) = \underbrace{\mathbb E_q\bigl[\log p(x, z) - \log q(z)\bigr]}_{\text{ELBO}} + \underbrace{\mathbb E_q\bigl[\log q(z) - \log p(z \mid x)\bigr]}_{\mathrm{KL}[q \,\|\, p(z \mid x)]\ \ge\ 0}.$$
 #
-# The **Kullback-Leibler divergence** $\mathrm{KL}[q\,\|\,p] = \mathbb E_q[\log q - \log p]$ measures how far one distribution is from another. It is never negative: the mean of a logarithm is at most the logarithm of the mean (Jensen's inequality), so $-\mathrm{KL} = \mathbb E_q[\log (p/q)] \le \log \mathbb E_q[p/q] = \log 1 = 0$,
+# The **Kullback-Leibler divergence** $\mathrm{KL}[q\,\|\,p] = \mathbb E_q[\log q - \log p]$ measures how far one distribution is from another. It is never negative: the mean of a logarithm is at most the logarithm of the mean (Jensen's inequality), so $-\mathrm{KL} = \mathbb E_q[\log (p/q)] \le \log \mathbb E_q[p/q] = \log \int q\,\tfrac pq\,dz = \log 1 = 0$,
 # and it is zero only if the two are the same. So the first term, the **evidence lower bound** (ELBO), never exceeds $\log p(x)$; it falls short by
-# exactly the KL divergence; and it contains only things that we can compute, $p(x, z) = p(z)\,p(x \mid z)$ and our own $q$. Sort its terms by $p(x \mid z)$ and $p(z)$, and it reads
+# exactly the KL divergence; and it contains only things that we can compute, $p(x, z) = p(z)\,p(x \mid z)$ and our own $q$. Put $\log p(x, z) = \log p(x \mid z) + \log p(z)$ into it, and it reads
 #
-# $$\text{ELBO} = \mathbb E_q[\log p(x \mid z)] - \mathrm{KL}[q \,\|\, p(z)],$$
+# $$\text{ELBO} = \mathbb E_q[\log p(x \mid z)] + \mathbb E_q[\log p(z) - \log q(z)] = \mathbb E_q[\log p(x \mid z)] - \mathrm{KL}[q \,\|\, p(z)],$$
 #
 # a reconstruction minus a KL divergence to the prior. With its sign turned it is the loss of a VAE.
 #
@@ -316,7 +316,7 @@ for name, q in candidates.items():
     print(f"q is {name:27} gap {gaps[name][0]:13.6f}   KL[q || posterior] {gaps[name][1]:13.6f}")
 
 # %% [markdown]
-# **What to notice.** The two columns were computed in different ways. The gap comes from the likelihood of 784 pixels and a reconstruction; the KL divergence from two Gaussians in ten dimensions. They agree to all digits shown.
+# **What to notice.** The two columns were computed in different ways. The gap comes from the likelihood of 784 pixels, a reconstruction and a KL divergence to the prior; the other column from one to the posterior. They agree to all digits shown.
 # "Twice as wide" is your prediction, $\tfrac12 (40 - 10 - 10 \log 4) = 8.07$. With the prior as $q$ the gap is huge: its ELBO is the mean of the logarithms of $p(x \mid z)$, where brute force took the logarithm of the mean.
 #
 # ## 4. Climbing to the posterior
@@ -330,7 +330,7 @@ for name, q in candidates.items():
 #
 # ### Exercise 4: the ELBO from samples
 #
-# Use `keras.ops`, so that gradients pass: `ops.mean`, `ops.log`, `ops.diagonal`, `ops.transpose`. `log_joint` maps codes `(n, 2)` to $\log p(x, z)$, `(n,)`. Codes and noise are rows here, so $z = m + L\varepsilon$ becomes `mean + noise @ Lᵀ`.
+# Use `keras.ops`, so that gradients pass: `ops.mean`, `ops.sum`, `ops.log`, `ops.diagonal`, `ops.transpose`. `log_joint` maps codes `(n, 2)` to $\log p(x, z)$, `(n,)`. Codes and noise are rows here, so $z = m + L\varepsilon$ becomes `mean + noise @ Lᵀ`.
 
 
 # %% tags=["nbval-check-output"]
@@ -391,6 +391,7 @@ print(
     f"gap at the end: {distance['full covariance'][-1]:.4f} and {distance['mean field'][-1]:.4f} nats; least of mean field {least:.4f}"
 )
 print(f"variance of each cause: mean field {paths['mean field'][-1][1][0, 0]:.3f}, posterior {cov2[0, 0]:.3f}")
+print(f"posterior, with the other cause held fixed: {1 / np.linalg.inv(cov2)[0, 0]:.3f}")
 curves(
     distance,
     "step",
@@ -405,7 +406,7 @@ drawn = {f"q, {name}": multivariate_normal(*path[-1]).pdf(plane) for name, path 
 densities_on_plane({"posterior": posterior2} | drawn, axis, title="Where the two families arrive")
 
 # %% [markdown]
-# **What to notice.** With a full covariance the gap closes, and $q$ covers the posterior. Mean field can't be a tilted ridge. It finds the right mean and then has to choose a width, and it chooses a *narrow* one: its variance of each cause is that of the cause when the other one is held fixed. It misses
+# **What to notice.** With a full covariance the gap closes, and $q$ covers the posterior. Mean field can't be a tilted ridge. It finds the right mean and then has to choose a width, and it chooses a *narrow* one: its variance of each cause is that of the cause when the other one is held fixed (up to the noise of the climb). It misses
 # the ends of the ridge and sticks out a little across it, and is too sure of itself about each cause. In two dimensions its least gap has a closed form, $-\tfrac12 \log(1 - r^2)$ with the correlation $r$ of the posterior; it is drawn as the dashed line, and no training will get below it. (The bump early in both
 # curves is momentum: Adam carries the mean past its goal and back. The later wobbles, which the logarithmic axis enlarges, are the noise of 64 draws a step; they fade as the learning rate falls.)
 #
@@ -441,17 +442,17 @@ KS = (1, 2, 5, 10, 50, 100, 500, 1000)
 
 def weighted_bound(x, q, model, k, repeats):
     """Mean and standard error of the importance-weighted bound with k draws, over independent repeats."""
-    values, (W, mu, sigma), density = [], model, multivariate_normal(*q)
-    for _ in range(repeats):
-        codes = np.atleast_2d(rng.multivariate_normal(*q, size=k))
-        prior = norm.logpdf(codes).sum(axis=-1)
-        values.append(log_mean_exp(log_conditional(x, codes, W, mu, sigma) + prior - density.logpdf(codes)))
-    return np.mean(values), np.std(values) / np.sqrt(repeats)
+    (W, mu, sigma), density = model, multivariate_normal(*q)
+    codes = rng.multivariate_normal(*q, size=repeats * k)
+    log_prior = norm.logpdf(codes).sum(axis=-1)
+    log_weights = log_conditional(x, codes, W, mu, sigma) + log_prior - density.logpdf(codes)
+    values = log_mean_exp(log_weights.reshape(repeats, k))
+    return values.mean(), values.std() / np.sqrt(repeats)
 
 
 bounds = {}
 for name in list(candidates)[1:4]:
-    repeats = {k: max(budget(40, quick=20), budget(2000, quick=500) // k) for k in KS}
+    repeats = {k: max(budget(40, quick=20), budget(20_000, quick=2_000) // k) for k in KS}
     bounds[name] = [weighted_bound(digits[0], candidates[name], model, k, repeats[k]) for k in KS]
 
 # %%
@@ -474,11 +475,11 @@ for name, row in bounds.items():
 
 # %% [markdown]
 # **What to notice.** But for the noise of the estimates (the ± is one standard error), all three rise towards $\log p(x)$, and none rises above it. At $k = 1$ they stand where the exact ELBO is. Compare "twice as wide" with "half as wide". For the ELBO the narrow one is better; with ten draws and more the wide one is. A wide $q$ wastes draws, and more draws
-# make up for it. A narrow $q$ hardly ever draws from where much of the posterior lies, and its rare large weights are slow to come: below $1/\sqrt 2$ of the posterior's standard deviation the weights have no finite variance, and even the ± can't be trusted. With many draws, choose $q$ too wide rather than too narrow.
+# make up for it. A narrow $q$ hardly ever draws from where much of the posterior lies, and its rare large weights are slow to come: below $1/\sqrt 2$ of the posterior's standard deviation the weights have no finite variance, so an estimate of $p(x)$ itself would come without a usable error. (The ± above belongs to the mean of logarithms, which behave.) With many draws, choose $q$ too wide rather than too narrow.
 #
 # ## 6. Two directions of KL
 #
-# KL is not symmetric, and the ELBO has chosen for us: $\mathrm{KL}[q\,\|\,p]$, averaged over $q$. Some methods use the other direction, $\mathrm{KL}[p\,\|\,q]$. It does not matter if $q$ can be equal to $p$. It does, if it can't. Let the target be two
+# KL is not symmetric, and the ELBO has chosen for us: $\mathrm{KL}[q\,\|\,p]$, averaged over $q$. Others use the other direction, $\mathrm{KL}[p\,\|\,q]$: expectation propagation does, and so does maximum likelihood, with the data as $p$ and the model as $q$. It does not matter if $q$ can be equal to $p$. It does, if it can't. Let the target $p$, in the place of the posterior, be two
 # bumps again, further apart and narrower, and $q$ a single Gaussian with mean $m$ and standard deviation $s$.
 
 
@@ -534,26 +535,28 @@ for name, (mean, sd) in fits.items():
 #
 # ## 7. Two gradients of one expectation
 #
-# Gradient ascent on the ELBO needs $\nabla_m\, \mathbb E_{z \sim q}[f(z)]$ with $q = \mathcal N(m, s^2 I)$, where $f(z) = \log p(x, z) - \log q(z)$. Two estimators of it, both right on average:
+# Gradient ascent on the ELBO needs $\nabla_m\, \mathbb E_{z \sim q}[f(z)]$ with $q = \mathcal N(m, \operatorname{diag}(s^2))$, where $s$ holds a standard deviation for each dimension, and $f(z) = \log p(x, z) - \log q(z)$. Two estimators of it, both right on average:
 #
-# - **reparametrised**: write $z = m + s\,\varepsilon$. Then $\log q(z)$ does not depend on $m$, and the gradient is $\nabla_z \log p(x, z)$. It needs the derivative of $\log p(x, z)$.
+# - **reparametrised**: write $z = m + s\,\varepsilon$, entry by entry. Then $\log q(z)$ does not depend on $m$, and the gradient is $\nabla_z \log p(x, z)$. It needs the derivative of $\log p(x, z)$.
 # - **score function**: differentiate the density instead, $\nabla_m q = q\, \nabla_m \log q$, which gives $f(z)\,\nabla_m \log q(z)$. (That $f$ depends on $m$ as well, through $\log q$, adds zero on average.) It needs only the *value* of $f$, so $z$ may even be discrete.
+#
+# The second one has a repair: subtract from $f$ a number that does not depend on the draw, a **baseline**. On average that changes nothing, since the mean of $\nabla_m \log q$ is zero. We take the mean of $f$ over all draws. (Each draw has a small part in that mean; with thousands of draws it hardly matters.)
 #
 # ### Exercise 5: the score-function gradient
 #
-# What is $\nabla_m \log q(z)$ for $q = \mathcal N(m, s^2 I)$? Write the estimate for each draw.
+# What is $\nabla_m \log q(z)$? Write the estimate for each draw.
 
 
 # %% tags=["nbval-check-output"]
 def score_gradient(f, codes, mean, sd):
-    """Score-function estimates, one a draw: f (draws,), codes (draws, d), mean (d,), sd a number; (draws, d)."""
+    """Score-function estimates, one a draw: f (draws,), codes (draws, d), mean (d,), sd (d,) or one number; (draws, d)."""
     return ...  # your code
 
 
 score_gradient = ex.score_gradient.check(score_gradient)
 
 # %% [markdown]
-# We compare them in probabilistic PCA with $d$ dimensions, on the first test digit. $q$ has the posterior's mean, moved by one of its average standard deviations $s$ along the first axis. All numbers below are first components, and the exact gradient is known.
+# We compare the three in probabilistic PCA with $d$ dimensions, on the first test digit. $q$ is twice as wide as the posterior in each dimension, and its mean is one of the posterior's standard deviations off along the first axis. All numbers below are first components, and the exact gradient is known.
 
 
 # %%
@@ -561,8 +564,8 @@ def gradients(d, draws):
     """First components of single-draw gradients by each method, (draws,), and the exact gradient."""
     W, mu, sigma = fit_ppca(d)
     x, (mean, cov) = digits[0], posterior(digits[0], W, mu, sigma)
-    sd = np.sqrt(np.diag(cov).mean())
-    mean = mean + sd * np.eye(d)[0]
+    sd = 2 * np.sqrt(np.diag(cov))  # the posterior's covariance is diagonal here
+    mean = mean + np.sqrt(cov[0, 0]) * np.eye(d)[0]
     codes = rng.normal(mean, sd, (draws, d))
     log_joint = log_conditional(x, codes, W, mu, sigma) + norm.logpdf(codes).sum(axis=1)
     f = log_joint - norm.logpdf(codes, mean, sd).sum(axis=1)
@@ -583,7 +586,7 @@ histograms(single, "gradient of one draw", bins=60, limits=(truth - 60, truth + 
 # %%
 draw_noise = {name: [] for name in single}
 for d in exact:
-    estimates, _ = gradients(d, 2_000)
+    estimates, _ = gradients(d, budget(10_000, quick=2_000))
     for name, values in estimates.items():
         draw_noise[name].append(values.std())
 lead = np.array(draw_noise["score, mean of f taken off"]) / np.array(draw_noise["reparametrised"])
@@ -664,7 +667,7 @@ for number, encoder in encoders.items():
 own = mnist.x_train[:200]
 own_means = np.array([posterior(x, W, mu, sigma)[0] for x in own.reshape(200, -1).astype("float64")])
 own_gap = mean_gap(*encoders[numbers[0]].predict(own, verbose=0), own_means)
-print(f"encoder trained on 200 digits: mean gap on these {own_gap:.1f} nats")
+print(f"encoder trained on 200 digits: mean gap on these {own_gap:.3f} nats")
 
 # %% [markdown]
 # Per example: the same ELBO and the same optimiser, but the parameters are the 1,000 means and log-variances themselves.
@@ -720,8 +723,8 @@ image_rows(rows)
 
 # %% [markdown]
 # **What to notice.** How far the ELBO of an encoder's $q$ stays below that of the best $q$ of its family is called the **amortisation gap**; here the best one has no gap at all, so it is what you see. The encoder that has seen 200 digits is good on these and far off on others: it has 784 weights for each output and few
-# examples to set them by. More digits close the gap, at the same number of steps: after the full training the best encoder is about as close to the posterior as a thousand climbs of their own. (Both are unfinished climbs themselves.) It answers in a fraction of the time, once it is trained, while the climb has to be done again for every new digit. In the pictures a tenth of a nat
-# can't be seen, and a hundred nats can.
+# examples to set them by. (So its loss is the best of the three: each was printed for its own training digits.) More digits close the gap, at the same number of steps: after the full training the best encoder is about as close to the posterior as a thousand climbs of their own. (Both are unfinished climbs themselves.) Its training took no longer than these climbs, and then it answers in a fraction of the time, while the climb has to be done again for every new digit. In the pictures a tenth of a nat
+# can't be seen, and a hundred nats can, in some of the digits.
 #
 # In a real VAE the decoder is learned at the same time, the posterior is not Gaussian, and nobody can compute the gap. The three sources of it are the same: the family of $q$ (section 4), the encoder (here), and a climb that is not finished.
 #
@@ -748,9 +751,11 @@ expect(
 )
 
 # %%
-wide = bounds["twice as wide"]
-rises = [(b - a) / np.hypot(error_a, error_b) for (a, error_a), (b, error_b) in pairwise(wide)]
+rises = [
+    (b - a) / np.hypot(error_a, error_b) for row in bounds.values() for (a, error_a), (b, error_b) in pairwise(row)
+]
 expect("importance-weighted bound: smallest rise from k to the next, in standard errors", min(rises), at_least=-3)
+wide = bounds["twice as wide"]
 expect(
     "importance-weighted bound at k = 1000 above log p(x)",
     wide[-1][0] - exact[10][0],
