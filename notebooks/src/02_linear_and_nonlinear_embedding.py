@@ -188,7 +188,8 @@ print(f"first 30 directions: cosines of at least {cosines[:30].min():.5f}")
 
 _, _, exact = pca_basis(some.astype(float), 784)  # with twice as many digits of precision
 real = exact > 1e-12  # the others are zero
-print(f"{np.sum(np.ptp(some, axis=0) == 0)} pixels never change in these digits: so many variances are zero")
+constant = np.sum(np.ptp(some, axis=0) == 0)
+print(f"{constant} pixels never change in these digits, and some only together: {np.sum(~real)} variances are zero")
 for name, found in {"SVD": variances_svd, "covariance matrix": variances_eigh[::-1]}.items():
     good = np.sum(np.abs(found - exact)[real] < 0.01 * exact[real])
     print(f"{name:17} {good} of {real.sum()} variances right to 1%, {np.sum(found < 0)} of all 784 below zero")
