@@ -143,7 +143,7 @@ for name, error in errors.items():
 image_rows({"test digit": mnist.x_test[queries]} | {name: images[queries] for name, images in rebuilt.items()})
 
 # %% [markdown]
-# **What to notice.** PCA spreads 0 and 1 apart and piles the others up in two heaps (4, 7 and 9 above, where the 4 hides behind the 9; the rest below): its two directions were chosen to vary much, not to tell digits apart.
+# **What to notice.** PCA spreads 0 and 1 apart and piles the others up in two heaps (4, 7 and 9 above, the 4 and the 9 in the same place; the rest below): its two directions were chosen to vary much, not to tell digits apart.
 # The two trained units open the plane like a fan: some digits get a sector of their own, others crowd at its hub.
 # Their reconstructions are readable more often, though some show another digit; 32 units draw every digit well. A code with two numbers must give something up;
 # a *map* of the 32-number code need not give up the same things.

@@ -430,7 +430,7 @@ plotting.image_rows({title: model.predict(prior_codes, verbose=0) for title, mod
 # - *Reconstruction only*: irregular. The codes spread far beyond the prior, crowded here and empty there. It is a plain
 #   autoencoder again, and its decoded random codes look like those at the top of this lesson.
 # - *KL term only*: a perfect normal distribution, and no information at all. Every digit has the same $q(z\mid x)$, so all
-#   colours mix. The decoder was never trained.
+#   colours mix. (The names of the digits belong to the centre, all ten; they are drawn side by side to be read.) The decoder was never trained.
 # - *Both*: regular. The cloud has the size of the prior, and most digits have a region of their own. Most random codes
 #   decode to a digit, and the others to something between two.
 #
