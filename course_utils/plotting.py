@@ -134,7 +134,7 @@ def curves(series, xlabel, ylabel, *, x=None, log_x=False, log_y=False, levels=N
             axis.xaxis.get_major_locator().set_params(integer=True)
         if log_x:
             axis.set_xscale("log")
-            axis.set_xticks(positions, [f"{position:,g}" for position in positions], minor=False)
+            axis.set_xticks(positions, [f"{position:,g}" for position in positions])
             axis.minorticks_off()
         if log_y:
             axis.set_yscale("log", subs=(2, 5))
