@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course_utils.data import FreshBatches, binarise
+from course_utils.batches import FreshBatches, binarise
 from course_utils.losses import bernoulli_nll
 from course_utils.metrics import iwae_bound, kl_divergence
 from course_utils.models import IWAE, build_conditional_vae, build_conv_autoencoder, build_dense_vae

@@ -52,10 +52,7 @@ def test_every_function_returns_a_closed_figure_and_draws_it(digits):
     from matplotlib.figure import Figure
 
     figures = _every_figure(digits)
-    figures_of_the_course = {
-        name for name, thing in vars(plotting).items() if callable(thing) and thing.__module__ == plotting.__name__
-    }
-    public = {name for name in figures_of_the_course if not name.startswith("_")}
+    public = {name for name in plotting.__all__ if callable(getattr(plotting, name))}
     assert public - set(figures) <= {"animation", "film"}, "a figure without a test"
     for name, figure in figures.items():
         assert isinstance(figure, Figure), name

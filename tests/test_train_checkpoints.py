@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from course_utils import checkpoints
+from course_utils.batches import binarise
 from course_utils.checkpoints import load_checkpoint
-from course_utils.data import Dataset, binarise
+from course_utils.data import Dataset
 from course_utils.metrics import iwae_bound
 from course_utils.models import build_dense_vae
 

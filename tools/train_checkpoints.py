@@ -14,12 +14,14 @@ import keras
 import numpy as np
 
 from course_utils import checkpoints
+from course_utils.batches import FreshBatches, binarise, binarised_pair
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
-from course_utils.data import FreshBatches, binarise, binarised_pair, load
+from course_utils.data import load
+from course_utils.lesson import setup
 from course_utils.losses import bernoulli_nll
 from course_utils.metrics import elbo, iwae_bound
 from course_utils.models import IWAE, build_dense_vae
-from course_utils.training import Resume, setup
+from course_utils.training import Resume
 
 LATENT_DIM, BATCH, SEED = 50, 128, 9
 N_TRAIN = 60_000

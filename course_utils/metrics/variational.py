@@ -1,11 +1,12 @@
-"""Numbers that say how good a model is."""
+"""The ELBO and its relatives: how good a latent-variable model is, in nats per image."""
 
 import keras
 import numpy as np
 from keras import ops
 
-from course_utils.data import check_images
+from course_utils.batches import check_images
 from course_utils.losses import bernoulli_nll
+from course_utils.metrics.samples import check_rows
 
 CHUNK = 10_000  # codes decoded at once: enough to keep the cores at matrix products, about 100 MB of pixels
 
@@ -173,91 +174,5 @@ def active_units(mean, threshold=0.01):
     Reference:
         Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 5.2.
     """
-    _check_rows("mean", mean, 1)
+    check_rows("mean", mean, 1)
     return np.var(mean, axis=0, dtype=float) > threshold
-
-
-def frechet_distance(features, other):
-    """Fréchet distance of two clouds of points, each taken for a Gaussian with the cloud's mean and covariance.
-
-    d² = |m₁ - m₂|² + tr(C₁ + C₂ - 2 (C₁ C₂)^½). In the features of the Inception network it is known as FID.
-    With few points it comes out too large: compare only values from equally many.
-
-    Args:
-        features: array `(n, width)`, at least two rows.
-        other: array `(m, width)`, at least two rows.
-
-    Returns:
-        d², in squared units of the features.
-
-    Raises:
-        ValueError: if the shapes do not fit.
-
-    Reference:
-        Dowson & Landau, The Fréchet distance between multivariate normal distributions, 1982;
-        Heusel, Ramsauer, Unterthiner, Nessler & Hochreiter, GANs trained by a two time-scale update rule, 2017.
-    """
-    _check_rows("features", features, 2)
-    _check_rows("other", other, 2)
-    if features.shape[1] != other.shape[1]:
-        raise ValueError(f"`other` must have {features.shape[1]} columns, as `features`. Received: {other.shape}")
-    roots = [_root_of_covariance(cloud) for cloud in (features, other)]
-    # The trace of (C₁ C₂)^½ is the sum of the singular values of C₁^½ C₂^½, which stays real for singular covariances.
-    overlap = np.linalg.norm(roots[0] @ roots[1], "nuc")
-    shift = np.sum((features.mean(axis=0, dtype=float) - other.mean(axis=0, dtype=float)) ** 2)
-    return float(shift + sum(np.sum(root**2) for root in roots) - 2 * overlap)
-
-
-def _root_of_covariance(points):
-    variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(points, rowvar=False, dtype=float)))
-    return axes * np.sqrt(np.maximum(variances, 0)) @ axes.T  # rounding may leave a variance just below zero
-
-
-def _check_rows(argument, array, least):
-    if np.ndim(array) != 2 or len(array) < least:
-        raise ValueError(f"`{argument}` must be an array (n, width) with n ≥ {least}. Received: {np.shape(array)}")
-
-
-def psnr(images, reconstruction):
-    """Peak signal-to-noise ratio of each image, in decibels: 10 log10(1 / mean squared error).
-
-    Args:
-        images: array in [0, 1], `(n, height, width, channels)`.
-        reconstruction: array in [0, 1], of the same shape.
-
-    Returns:
-        Array `(n,)`; infinite where the two are equal.
-    """
-    _check_pair(images, reconstruction)
-    error = np.mean(np.square(images - reconstruction, dtype=np.float64), axis=(1, 2, 3))
-    with np.errstate(divide="ignore"):
-        return -10 * np.log10(error)
-
-
-def ssim(images, reconstruction):
-    """Structural similarity of each image: 1 for equal images, about 0 for unrelated ones.
-
-    Args:
-        images: array in [0, 1], `(n, height, width, channels)`.
-        reconstruction: array in [0, 1], of the same shape.
-
-    Returns:
-        Array `(n,)`.
-
-    Reference:
-        Wang, Bovik, Sheikh & Simoncelli, Image quality assessment, 2004; scikit-image's implementation.
-    """
-    from skimage.metrics import structural_similarity
-
-    _check_pair(images, reconstruction)
-    pairs = zip(images, reconstruction)
-    return np.array([structural_similarity(a, b, data_range=1, channel_axis=-1) for a, b in pairs])
-
-
-def _check_pair(images, reconstruction):
-    check_images(images)
-    check_images(reconstruction, "reconstruction")
-    if images.shape != reconstruction.shape:
-        raise ValueError(
-            f"`reconstruction` must have the images' shape {images.shape}. Received: {reconstruction.shape}"
-        )
