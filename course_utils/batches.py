@@ -1,19 +1,9 @@
-"""What a fit is fed: images checked, binarised, and made anew for each batch."""
+"""What a fit is fed: images binarised, and made anew for each batch."""
 
 import keras
 import numpy as np
 
-
-def check_images(images, argument="images"):
-    """Raises a ValueError that names `argument` unless it holds images: `(n, height, width, channels)` in [0, 1]."""
-    if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype.kind != "f":
-        got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise ValueError(f"`{argument}` must be a float array (n, height, width, channels). Received: {got}")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):  # also refuses NaN
-        raise ValueError(
-            f"`{argument}` must lie in [0, 1]. Received values from {images.min()} to {images.max()}; "
-            "8-bit images are divided by 255 first"
-        )
+from course_utils.checks import check_images, check_whole
 
 
 def binarise(images, rng):
@@ -56,10 +46,9 @@ class FreshBatches(keras.utils.PyDataset):
         check_images(images)
         if labels is not None and len(labels) != len(images):
             raise ValueError(f"`labels` must have one entry an image, {len(images)}. Received: {len(labels)}")
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"`batch_size` must be a positive whole number. Received: batch_size={batch_size}")
         self.arrays = (images,) if labels is None else (images, labels)
-        self.images, self.make_pair, self.batch_size, self.seed = images, make_pair, batch_size, seed
+        self.images, self.make_pair, self.seed = images, make_pair, seed
+        self.batch_size = check_whole("batch_size", batch_size)
         self.epoch = 0
         self._shuffle()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_utils.batches import check_images
+from course_utils.checks import check_images
 
 
 def gaussian_noise(images, sigma, rng):

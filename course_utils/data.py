@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from course_utils.batches import FreshBatches, binarise, binarised_pair, check_images  # noqa: F401, stay importable from here
+from course_utils.checks import check_whole
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
@@ -163,8 +164,7 @@ def _damaged(path, reason):
 def _take(argument, number, images, labels):
     if number is None:
         return images, labels
-    if not isinstance(number, int) or not 1 <= number <= len(images):
-        raise ValueError(f"`{argument}` must be a whole number from 1 to {len(images)}. Received: {argument}={number}")
+    number = check_whole(argument, number, most=len(images))
     return images[:number], labels[:number]
 
 

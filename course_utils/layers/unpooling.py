@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from course_utils.checks import check_whole
+
 
 @keras.saving.register_keras_serializable(package="course_utils")
 class BedOfNails2D(keras.layers.Layer):
@@ -20,7 +22,7 @@ class BedOfNails2D(keras.layers.Layer):
 
     def __init__(self, size=2, **kwargs):
         super().__init__(**kwargs)
-        self.size = _check_size(size)
+        self.size = check_whole("size", size)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
@@ -57,7 +59,7 @@ class MaxPoolingWithPositions2D(keras.layers.Layer):
 
     def __init__(self, size=2, **kwargs):
         super().__init__(**kwargs)
-        self.size = _check_size(size)
+        self.size = check_whole("size", size)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
@@ -96,7 +98,7 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     def __init__(self, size=2, **kwargs):
         super().__init__(**kwargs)
-        self.size = _check_size(size)
+        self.size = check_whole("size", size)
         self.input_spec = [keras.layers.InputSpec(ndim=4), keras.layers.InputSpec(ndim=4)]
 
     def call(self, inputs):
@@ -112,9 +114,3 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}
-
-
-def _check_size(size):
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"`size` must be a positive whole number. Received: size={size}")
-    return size

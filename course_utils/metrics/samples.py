@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from course_utils.checks import check_rows
+
 
 def frechet_distance(features, other):
     """Fréchet distance of two clouds of points, each taken for a Gaussian with the cloud's mean and covariance.
@@ -37,9 +39,3 @@ def frechet_distance(features, other):
 def _root_of_covariance(points):
     variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(points, rowvar=False, dtype=float)))
     return axes * np.sqrt(np.maximum(variances, 0)) @ axes.T  # rounding may leave a variance just below zero
-
-
-def check_rows(argument, array, least):
-    """Raises a ValueError that names `argument` unless it is an array `(n, width)` of at least so many rows."""
-    if np.ndim(array) != 2 or len(array) < least:
-        raise ValueError(f"`{argument}` must be an array (n, width) with n ≥ {least}. Received: {np.shape(array)}")

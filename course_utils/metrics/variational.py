@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from course_utils.batches import check_images
+from course_utils.checks import check_images, check_rows, check_whole
 from course_utils.losses import bernoulli_nll
-from course_utils.metrics.samples import check_rows
 
 CHUNK = 10_000  # codes decoded at once: enough to keep the cores at matrix products, about 100 MB of pixels
 
@@ -138,8 +137,7 @@ def _draws(vae, images, mean, log_var, k, nll, seed, chunk):
     Images come in turn, and so do the draws of each: the noise is the same stream whatever the chunk.
     """
     for name, value in {"k": k, "chunk": chunk}.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{name}` must be a positive whole number. Received: {name}={value!r}")
+        check_whole(name, value)
     rng, terms = np.random.default_rng(seed), _SampledTerms(vae.decoder, nll)
     draws = -(-k // -(-k // chunk))  # a chunk's draws of an image: k, or k in as many even parts as it takes
     width = min(chunk // draws, len(images))

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from course_utils.checks import check_whole
 from course_utils.layers import BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D
 
 UNPOOLINGS = ("transposed", "nearest", "bilinear", "bed_of_nails", "max")
@@ -169,10 +170,12 @@ def _double(y, channels, activation, unpooling, where):
 def check_widths(image_shape, **widths):
     """Raises a ValueError that names the argument unless all widths are positive whole numbers."""
     for name, value in {"image_shape": image_shape, **widths}.items():
-        several = name in ("image_shape", "hidden", "filters")
-        expected = "a tuple of positive whole numbers" if several else "a positive whole number"
-        values = value if several else (value,)
-        if not isinstance(values, (tuple, list)) or not all(isinstance(width, int) and width > 0 for width in values):
-            raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+        if name not in ("image_shape", "hidden", "filters"):
+            check_whole(name, value)
+        elif not isinstance(value, (tuple, list)):
+            raise ValueError(f"`{name}` must be a tuple of positive whole numbers. Received: {name}={value!r}")
+        else:
+            for i, width in enumerate(value):
+                check_whole(f"{name}[{i}]", width)
     if len(image_shape) != 3:
         raise ValueError(f"`image_shape` must be (height, width, channels). Received: image_shape={image_shape!r}")

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers, ops
 
+from course_utils.checks import check_whole
 from course_utils.layers import KLDivergence, Sampling
 from course_utils.metrics import sampled_terms
 from course_utils.models.autoencoder import Autoencoder, build_dense_decoder, check_widths, dense_stack
@@ -67,8 +68,7 @@ class IWAE(VAE):
 
     def __init__(self, encoder, decoder, k, seed=None, **kwargs):
         super().__init__(encoder, decoder, seed=seed, **kwargs)
-        check_widths((1, 1, 1), k=k)
-        self.k = k
+        self.k = check_whole("k", k)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if sample_weight is not None or not callable(self.loss):
