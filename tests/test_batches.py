@@ -73,6 +73,20 @@ def test_fresh_batches_refuse_bad_input(digits):
         FreshBatches(digits, _noisy, batch_size=0)
     with pytest.raises(ValueError, match="`images` must"):
         FreshBatches(digits[..., 0], _noisy)
+    with pytest.raises(ValueError, match="`images` must hold at least one image"):
+        FreshBatches(digits[:0], _noisy)
+    for seed in (-1, 1.5, True, None):
+        with pytest.raises(ValueError, match=r"`seed` must be a whole number of at least 0\. Received: seed="):
+            FreshBatches(digits, _noisy, seed=seed)
+
+
+def test_fresh_batches_start_at_any_epoch():
+    batches, later = (FreshBatches(_numbered(10), _noisy, batch_size=4, seed=1) for _ in range(2))
+    epochs = [_epoch(batches) for _ in range(3)]
+    later.start_at(2)
+    np.testing.assert_array_equal(_epoch(later), epochs[2])
+    later.start_at(0)
+    np.testing.assert_array_equal(_epoch(later), epochs[0])
 
 
 def test_fresh_batches_hand_over_labels_with_their_images():
@@ -87,5 +101,5 @@ def test_fresh_batches_hand_over_labels_with_their_images():
 
 
 def test_fresh_batches_refuse_labels_of_another_number():
-    with pytest.raises(ValueError, match=r"`labels` must have one entry an image, 10\. Received: 9"):
+    with pytest.raises(ValueError, match=r"`labels` must have one entry per image, 10\. Received: 9"):
         FreshBatches(_numbered(10), _noisy, labels=np.zeros(9))
