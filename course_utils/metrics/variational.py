@@ -1,10 +1,12 @@
 """The ELBO and its relatives: how good a latent-variable model is, in nats per image."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
-from course_utils.checks import check_images, check_rows, check_whole
+from course_utils.checks import check_images, check_rows, check_same_shape, check_whole
 from course_utils.losses import bernoulli_nll
 
 CHUNK = 10_000  # codes decoded at once: enough to keep the cores at matrix products, about 100 MB of pixels
@@ -12,6 +14,12 @@ CHUNK = 10_000  # codes decoded at once: enough to keep the cores at matrix prod
 
 def kl_divergence(mean, log_var):
     """KL[N(mean, exp(log_var)) || N(0, I)] of each image, summed over latent dimensions, in nats.
+
+    It is computed in float32 whatever comes in.
+
+    >>> mean, log_var = np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]])
+    >>> print(np.round(kl_divergence(mean, log_var), 3))  # 2²/2 and (e - 1 - 1)/2
+    [2.359]
 
     Args:
         mean: tensor `(batch, latent_dim)`.
@@ -26,15 +34,16 @@ def kl_divergence(mean, log_var):
     Reference:
         Kingma & Welling, Auto-Encoding Variational Bayes, 2014, appendix B.
     """
-    if ops.shape(mean)[1:] != ops.shape(log_var)[1:]:
-        raise ValueError(f"`log_var` must have the mean's shape {ops.shape(mean)}. Received: {ops.shape(log_var)}")
+    mean, log_var = ops.cast(mean, "float32"), ops.cast(log_var, "float32")
+    check_same_shape("log_var", log_var, "the mean's", mean.shape)
     return ops.sum(ops.square(mean) + ops.exp(log_var) - 1 - log_var, axis=-1) / 2
 
 
 def sampled_terms(images, mean, log_var, noise, decoder, nll=bernoulli_nll):
-    """Both terms of the negative ELBO for k drawn codes an image, z = mean + exp(log_var / 2) · noise, in nats.
+    """Both terms of the negative ELBO for k drawn codes per image, z = mean + exp(log_var / 2) · noise, in nats.
 
     Minus their sum is the logarithm of the importance weight p(x, z) / q(z|x). The mean of the weights estimates p(x).
+    The codes and the second term are computed in float32 whatever comes in.
 
     Args:
         images: tensor `(batch, height, width, channels)`.
@@ -44,47 +53,55 @@ def sampled_terms(images, mean, log_var, noise, decoder, nll=bernoulli_nll):
         nll: negative log-likelihood of images given the decoder's output, summed over pixels, `(n,)`.
 
     Returns:
-        The pair of -log p(x|z) and log q(z|x) - log p(z), each `(batch, k)`.
+        The pair distortion and rate of each draw, -log p(x|z) and log q(z|x) - log p(z), each `(batch, k)`.
+
+    Raises:
+        ValueError: if the shapes of `mean` and `log_var` differ or `nll` returns another shape.
 
     Reference:
         Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 3.
     """
+    check_same_shape("log_var", log_var, "the mean's", mean.shape)
     _, k, latent_dim = noise.shape
-    mean, log_var = ops.expand_dims(mean, 1), ops.expand_dims(log_var, 1)
+    noise = ops.cast(noise, "float32")
+    mean, log_var = (ops.expand_dims(ops.cast(part, "float32"), 1) for part in (mean, log_var))
     codes = mean + ops.exp(log_var / 2) * noise
     decoded = decoder(ops.reshape(codes, (-1, latent_dim)))
-    reconstruction = ops.reshape(nll(ops.repeat(images, k, axis=0), decoded), (-1, k))
+    distortion = nll(ops.repeat(images, k, axis=0), decoded)
+    if len(distortion.shape) != 1:
+        raise ValueError(f"`nll` must return one number per image, (n,). Received: {tuple(distortion.shape)}")
+    distortion = ops.reshape(distortion, (-1, k))
     rate = ops.sum(ops.square(codes) - ops.square(noise) - log_var, axis=-1) / 2
-    return reconstruction, rate
+    return distortion, rate
 
 
-def elbo(vae, images, k=1, *, nll=bernoulli_nll, seed=0, chunk=CHUNK):
-    """The two terms of each image's negative ELBO: the ELBO is minus their sum.
+def negative_elbo_terms(vae, images, k=1, *, nll=bernoulli_nll, seed=0, chunk=CHUNK):
+    """Distortion and rate, the two terms of each image's negative ELBO: the ELBO is minus their sum.
 
-    The rate has a closed form. The reconstruction is a mean over k draws of the code, so the ELBO that results is an
-    unbiased estimate for any k. Memory grows neither with k nor with the number of images.
+    The rate R has a closed form. The distortion D is a mean over k draws of the code, so the ELBO that results,
+    -(D + R), is an unbiased estimate for any k. Memory grows neither with k nor with the number of images.
 
     Args:
         vae: has an `encoder`, model from images to `(mean, log_var)`, and a `decoder`, model from codes to images.
         images: array in [0, 1], `(n, height, width, channels)`; binarised, if `nll` is that of coins.
-        k: draws an image.
+        k: draws per image.
         nll: as in `sampled_terms`.
         seed: of the draws.
         chunk: codes decoded at once; the result does not depend on it.
 
     Returns:
-        The pair of arrays `(reconstruction, rate)`, E_q[-log p(x|z)] and KL[q(z|x) || p(z)], each `(n,)`, in nats.
+        The pair of arrays `(distortion, rate)`, E_q[-log p(x|z)] and KL[q(z|x) || p(z)], each `(n,)`, in nats.
 
     Raises:
-        ValueError: if `k` or `chunk` is not a positive whole number or `images` is no such array.
+        ValueError: if `k` or `chunk` is not a positive whole number or `images` is no such array or empty.
 
     Reference:
         Kingma & Welling, Auto-Encoding Variational Bayes, 2014, equation 3.
     """
     mean, log_var = _encode(vae, images)
     total = np.zeros(len(images))
-    for rows, reconstruction, _ in _draws(vae, images, mean, log_var, k, nll, seed, chunk):
-        total[rows] += reconstruction.sum(axis=1)
+    for rows, distortion, _ in _draws(vae, images, mean, log_var, k, nll, seed, chunk):
+        total[rows] += distortion.sum(axis=1)
     return total / k, ops.convert_to_numpy(kl_divergence(mean, log_var)).astype(float)
 
 
@@ -95,22 +112,22 @@ def iwae_bound(vae, images, k, *, nll=bernoulli_nll, seed=0, chunk=CHUNK):
     with the number of images. The mean over images has the standard error `bound.std() / sqrt(n)`.
 
     Args:
-        vae, images, nll, seed, chunk: as in `elbo`.
-        k: draws an image.
+        vae, images, nll, seed, chunk: as in `negative_elbo_terms`.
+        k: draws per image.
 
     Returns:
         Array `(n,)`, in nats.
 
     Raises:
-        ValueError: if `k` or `chunk` is not a positive whole number or `images` is no such array.
+        ValueError: if `k` or `chunk` is not a positive whole number or `images` is no such array or empty.
 
     Reference:
         Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 3.
     """
     mean, log_var = _encode(vae, images)
     total = np.full(len(images), -np.inf)
-    for rows, reconstruction, rate in _draws(vae, images, mean, log_var, k, nll, seed, chunk):
-        total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(-(reconstruction + rate), axis=1))
+    for rows, distortion, rate in _draws(vae, images, mean, log_var, k, nll, seed, chunk):
+        total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(-(distortion + rate), axis=1))
     return total - np.log(k)
 
 
@@ -118,7 +135,7 @@ class _SampledTerms(keras.Model):
     """`sampled_terms` as a model: every backend compiles its `predict_on_batch`, once, since all chunks are alike."""
 
     def __init__(self, decoder, nll):
-        super().__init__(name="sampled_terms")
+        super().__init__(name="sampled_terms", dtype="float32")  # or mixed precision would round what comes in
         self.decoder, self.nll = decoder, nll
         self.built = True  # since the decoder is
 
@@ -127,19 +144,20 @@ class _SampledTerms(keras.Model):
 
 
 def _encode(vae, images):
-    check_images(images)
-    return vae.encoder.predict(images, batch_size=500, verbose=0)
+    check_images(images, empty=False)
+    mean, log_var = vae.encoder.predict(images, batch_size=500, verbose=0)
+    return mean.astype(np.float32), log_var.astype(np.float32)
 
 
 def _draws(vae, images, mean, log_var, k, nll, seed, chunk):
-    """Yields `(rows, reconstruction, rate)`: a slice of the images, and both terms of some of their draws `(rows, s)`.
+    """Yields `(rows, distortion, rate)`: a slice of the images, and both terms of some of their draws `(rows, s)`.
 
     Images come in turn, and so do the draws of each: the noise is the same stream whatever the chunk.
     """
-    for name, value in {"k": k, "chunk": chunk}.items():
-        check_whole(name, value)
+    k, chunk = check_whole("k", k), check_whole("chunk", chunk)
     rng, terms = np.random.default_rng(seed), _SampledTerms(vae.decoder, nll)
-    draws = -(-k // -(-k // chunk))  # a chunk's draws of an image: k, or k in as many even parts as it takes
+    parts = math.ceil(k / chunk)  # of an image's draws, as many as it takes for each to fit into a chunk
+    draws = math.ceil(k / parts)
     width = min(chunk // draws, len(images))
     for start in range(0, len(images), width):
         rows = slice(start, min(start + width, len(images)))
@@ -159,6 +177,9 @@ def _pad(array, length, axis=0):
 def active_units(mean, threshold=0.01):
     """Which latent dimensions tell anything about the image: those whose mean code varies from image to image.
 
+    >>> print(active_units([[2.0, 0.01, 5.0], [-2.0, -0.01, 5.0]]))
+    [ True False False]
+
     Args:
         mean: array `(n, latent_dim)`, the mean of q(z|x) of each image.
         threshold: a dimension is active if the variance of its mean over the images is above it.
@@ -167,10 +188,48 @@ def active_units(mean, threshold=0.01):
         Boolean array `(latent_dim,)`; its sum is the number of active units.
 
     Raises:
-        ValueError: if `mean` has not two axes.
+        ValueError: if `mean` is no such array or not finite.
 
     Reference:
         Burda, Grosse & Salakhutdinov, Importance weighted autoencoders, 2016, section 5.2.
     """
-    check_rows("mean", mean, 1)
-    return np.var(mean, axis=0, dtype=float) > threshold
+    return np.var(check_rows("mean", mean, 1), axis=0, dtype=float) > threshold
+
+
+def mutual_information(mean, log_var, *, seed=0):
+    """What the code tells about which of n images it belongs to: I(x; z) = E_x KL[q(z|x) || q(z)], estimated.
+
+    Here q(z) is the aggregate posterior, the mean of the q(z|x) of these n images. The mean rate splits into this and
+    how far the codes as a whole are from the prior: E_x KL[q(z|x) || p(z)] = I(x; z) + KL[q(z) || p(z)].
+
+    One code is drawn per image and compared with all n posteriors, so time grows with n². No estimate is above log n.
+
+    >>> far_apart = 1000.0 * np.arange(8)[:, np.newaxis]
+    >>> print(f"{mutual_information(far_apart, np.zeros((8, 1))):.4f}, log 8 is {np.log(8):.4f}")
+    2.0794, log 8 is 2.0794
+
+    Args:
+        mean, log_var: of q(z|x), each array `(n, latent_dim)`.
+        seed: of the draws.
+
+    Returns:
+        I(x; z) in nats.
+
+    Raises:
+        ValueError: if `mean` or `log_var` is no such array or not finite, or their shapes differ.
+
+    Reference:
+        Hoffman & Johnson, ELBO surgery: yet another way to carve up the variational evidence lower bound, 2016.
+    """
+    from scipy.special import logsumexp
+
+    mean, log_var = check_rows("mean", mean, 1).astype(float), check_rows("log_var", log_var, 1).astype(float)
+    check_same_shape("log_var", log_var, "the mean's", mean.shape)
+    n, deviation = len(mean), np.exp(log_var / 2)
+    codes = mean + deviation * np.random.default_rng(seed).standard_normal(mean.shape)
+    information = np.zeros(n)
+    for rows in np.array_split(np.arange(n), math.ceil(n * mean.size / 1e7)):  # 80 MB at once
+        standardised = (codes[rows, np.newaxis] - mean) / deviation
+        log_q = -np.sum(np.square(standardised) + log_var, axis=-1) / 2  # (rows, n), but for a constant
+        information[rows] = log_q[np.arange(len(rows)), rows] - logsumexp(log_q, axis=1) + np.log(n)
+    return float(information.mean())

@@ -45,3 +45,15 @@ def test_bad_images_are_refused(metric, pair):
             metric(images, wrong)
     with pytest.raises(ValueError, match="`images` must"):
         metric(images * 2, reconstruction)
+
+
+def test_images_smaller_than_the_window_are_refused():
+    small = np.zeros((2, 9, 6, 1), np.float32)
+    with pytest.raises(ValueError, match=r"`images` must have sides of at least 7 pixels\. Received: \(2, 9, 6, 1\)"):
+        ssim(small, small)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_empty_arrays_are_refused(metric):
+    with pytest.raises(ValueError, match="`images` must hold at least one image"):
+        metric(np.zeros((0, 8, 8, 1)), np.zeros((0, 8, 8, 1)))
