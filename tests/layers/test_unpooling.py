@@ -122,7 +122,7 @@ def test_gradients_go_through_pooling_and_unpooling():
 class TestWholeFamily:
     @pytest.mark.parametrize("size", [0, -2, 1.5, "2", None])
     def test_bad_size(self, layer_class, size):
-        with pytest.raises(ValueError, match=rf"`size` must be a positive whole number\. Received: size={size}"):
+        with pytest.raises(ValueError, match=rf"`size` must be a positive whole number\. Received: size={size!r}"):
             layer_class(size)
 
     def test_config(self, layer_class):
@@ -150,3 +150,11 @@ def test_sides_that_do_not_divide_are_refused():
 def test_positions_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="`positions` must have the values' shape"):
         MaxUnpooling2D()((np.zeros((1, 2, 2, 1), np.float32), np.zeros((1, 4, 4, 1), np.float32)))
+
+
+@pytest.mark.parametrize("layer_class", [BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D])
+@pytest.mark.parametrize("shape", [(None, 6, 3), (4, None, 3), (None, None, 3)])
+def test_sides_that_are_not_known_are_refused(layer_class, shape):
+    inputs = keras.Input(shape)
+    with pytest.raises(ValueError, match=r"must be known, as in `keras.Input\(\(28, 28, 1\)\)`\. Received .*None"):
+        layer_class()([inputs, inputs] if layer_class is MaxUnpooling2D else inputs)

@@ -41,7 +41,7 @@ def test_kl_layer_of_weight_zero_adds_nothing_and_still_measures():
 
 @pytest.mark.parametrize("weight", [-1, -1e-9, float("nan")])
 def test_kl_layer_refuses_negative_weights(weight):
-    with pytest.raises(ValueError, match=rf"`weight` must be non-negative\. Received: weight={weight}"):
+    with pytest.raises(ValueError, match=rf"`weight` must be non-negative and finite\. Received: weight={weight}"):
         KLDivergence(weight)
 
 
@@ -86,3 +86,34 @@ def test_gradients_reach_mean_and_log_var():
 def test_vae_layers_keep_their_configuration():
     assert KLDivergence.from_config(KLDivergence(0.25).get_config()).weight == 0.25
     assert Sampling.from_config(Sampling(7).get_config()).seed == 7
+
+
+def test_the_weight_can_be_changed_and_is_reported_as_it_is():
+    layer = KLDivergence()
+    layer.weight = 0.3
+    layer((MEAN, LOG_VAR))
+    assert layer.weight == layer.get_config()["weight"] == 0.3
+    assert _numpy(sum(layer.losses)) == pytest.approx(0.3 * _numpy(layer.kl))
+    with pytest.raises(ValueError, match=r"`weight` must be non-negative and finite\. Received: weight=-1"):
+        layer.weight = -1
+
+
+@pytest.mark.parametrize("layer_class", [KLDivergence, Sampling])
+def test_anything_but_a_pair_of_one_shape_is_refused(layer_class):
+    for wrong, received in [((MEAN, LOG_VAR, MEAN), "3"), ([MEAN], "1")]:
+        with pytest.raises(ValueError, match=rf"`inputs` must be the pair \(mean, log_var\)\. Received: {received}"):
+            layer_class()(wrong)
+    with pytest.raises(ValueError, match=r"`log_var` must have the mean's shape \(3, 2\)\. Received: \(1, 2\)"):
+        layer_class()((MEAN, LOG_VAR[:1]))
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_computed_in_float32_whatever_the_precision(precision):
+    """A mean of 300 squares to more than float16 holds, and a log-variance of -20 is no variance there."""
+    mean, log_var = np.float32([[300.0, 1.001]]), np.float32([[-20.0, 0.0]])
+    layer, sampling = KLDivergence(0.3, dtype=precision), Sampling(0, dtype=precision)
+    layer((mean, log_var))
+    expected = (300**2 + 1.001**2 + np.exp(-20.0) - 1 + 20) / 2
+    assert float(layer.kl) == pytest.approx(expected, rel=1e-6)
+    assert float(layer.losses[0]) == pytest.approx(0.3 * expected, rel=1e-6)
+    np.testing.assert_array_equal(_numpy(sampling((mean, log_var))), _numpy(Sampling(0)((mean, log_var))))
