@@ -351,9 +351,9 @@ def report(name, scores):
 # Now the training: lesson 01's dense 784-32-784, and a deeper and wider one, 784-512-128-512-784.
 
 # %%
-dense_32 = train(lambda: build_dense_autoencoder(32), "dense 32", gaussian_pair, budget(2, quick=4), 3e-3)
+dense_32 = train(lambda: build_dense_autoencoder(32), "dense 32", gaussian_pair, budget(2, quick=3), 3e-3)
 dense_128 = train(
-    lambda: build_dense_autoencoder(128, hidden=(512,)), "dense 512-128", gaussian_pair, budget(2, quick=4), 1e-3
+    lambda: build_dense_autoencoder(128, hidden=(512,)), "dense 512-128", gaussian_pair, budget(2, quick=3), 1e-3
 )
 
 # %%
@@ -390,7 +390,12 @@ for name, batches in {"fixed noise": once, "fresh noise": again}.items():
         keras.utils.set_random_seed(seed)
         model = build_dense_autoencoder(128)
         model.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy", metrics=["mse"], **fast(model))
-        options = {"epochs": 20, "validation_data": unseen_pair, "verbose": 0}
+        options = {
+            "epochs": budget(20, quick=15),
+            "validation_data": unseen_pair,
+            "validation_batch_size": 500,
+            "verbose": 0,
+        }
         runs.append(model.fit(batches, **options, callbacks=callbacks(f"{name}, seed {seed}")).history)
     errors[f"{name}, training"] = np.array([run["mse"] for run in runs])
     errors[f"{name}, unseen digits"] = np.array([run["val_mse"] for run in runs])
@@ -833,7 +838,7 @@ def residual():
 
 
 part = mnist.x_train[:20_000]
-weak_conv = train(conv, "autoencoder, σ = 0.1", weak_pair, budget(1, quick=3), budget(2e-3, quick=4e-3))
+weak_conv = train(conv, "autoencoder, σ = 0.1", weak_pair, budget(1, quick=2), budget(2e-3, quick=4e-3))
 weak_residual = train(
     residual, "residual, σ = 0.1", weak_pair, budget(1, quick=2), 3e-3, loss="mean_squared_error", images=part
 )
