@@ -59,7 +59,7 @@ mnist = load("mnist")
 #
 # We train it three times, from three seeds (twice in the quick profile). The maps show the first network; whatever we say of autoencoders against something else is measured on all three.
 #
-# (`budget(12, quick=8)` is 12 in the full profile and 8 in the quick one. `callbacks` draws a progress bar and lets an interrupted fit go on; `fast` makes fits faster and changes nothing else.)
+# (`budget(12, quick=10)` is 12 in the full profile and 10 in the quick one. `callbacks` draws a progress bar and lets an interrupted fit go on; `fast` makes fits faster and changes nothing else.)
 
 
 # %%
@@ -67,7 +67,7 @@ def train(name, latent_dim, hidden, seed):
     """Trains a deep autoencoder on the training images; returns it."""
     keras.utils.set_random_seed(seed)
     model = build_dense_autoencoder(latent_dim, hidden=hidden)
-    epochs, batch_size = budget(12, quick=8), budget(256, quick=64)
+    epochs, batch_size = budget(12, quick=10), budget(256, quick=64)
     steps = epochs * -(-len(mnist.x_train) // batch_size)
     learning_rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     model.compile(keras.optimizers.Adam(learning_rate), loss=bernoulli_nll, **fast(model))
