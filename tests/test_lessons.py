@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from nbclient.output_widget import OutputWidget
 
 from tools import lessons, runs, sources, tables
 from tools.facts import MIME
@@ -186,10 +187,12 @@ def test_an_error_ends_a_lesson_and_is_recorded(course):
     assert notebook.cells[-1].outputs == [] and notebook.cells[-1].execution_count is None
 
 
-def test_a_slider_that_draws_into_its_own_output_runs_and_leaves_no_state_behind(course):
+def test_a_slider_that_draws_into_its_own_output_runs_and_leaves_no_state_behind(course, monkeypatch):
+    sent = []
+    monkeypatch.setattr(OutputWidget, "send", lambda *args, **kwargs: sent.append(args))  # it may cost the reply
     slider = "from ipywidgets import IntSlider, interact\ndrawn = interact(lambda x: print(x), x=IntSlider(3))"
     notebook, record = _run(course("95_slider", f"# %% [markdown]\n# # Slider\n\n# %%\n{slider}\n"))
-    assert record["error"] is None and "widgets" not in notebook.metadata
+    assert record["error"] is None and "widgets" not in notebook.metadata and not sent
 
 
 def test_the_peak_is_the_kernels_own_and_not_that_of_the_process_that_started_it(course):

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.output_widget import OutputWidget
 from tqdm import tqdm
 
 from tools import sources
@@ -91,6 +92,7 @@ async def kernel(notebook, environment):
     quiet = ["--log-level=CRITICAL"]  # of the kernel itself, which else has a word on its transport and its end
     client = NotebookClient(notebook, timeout=None, coalesce_streams=True, extra_arguments=quiet)
     client.resources = {"metadata": {"path": str(sources.ROOT / "notebooks")}}
+    client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": SilentOutput}}
     client.create_kernel_manager()
     try:
         await client.async_start_new_kernel(env=environment)
@@ -100,6 +102,17 @@ async def kernel(notebook, environment):
         if client.kc:
             client.kc.stop_channels()
         await client.km.shutdown_kernel(now=True)
+
+
+class SilentOutput(OutputWidget):
+    """Takes what a widget shows, like nbclient's own, and tells the kernel nothing of it.
+
+    What nbclient sends while a cell runs goes past asyncio to the same socket on which the cell's reply arrives. If
+    both meet, asyncio never hears of the reply and the lesson hangs.
+    """
+
+    def sync_state(self):
+        pass
 
 
 async def peak_memory(client):

@@ -86,7 +86,7 @@ class Exercise:
                     shapes = np.shape(wanted), np.shape(came)
                     return f"On a random case a result of shape {shapes[0]} was expected, yours has {shapes[1]}"
                 if not _close(came, wanted):
-                    return f"On a random case {short(wanted)} was expected, yours returns {short(came)}"
+                    return f"On a random case {_difference(came, wanted)}"
         return None
 
     def _passes_gradients(self, watched):
@@ -120,6 +120,17 @@ class Exercise:
 def exercise(*, checks, hint, **options):
     """Decorator that makes an `Exercise` of its reference solution; see `Exercise` for the arguments."""
     return lambda reference: Exercise(reference, checks, hint, **options)
+
+
+def _difference(got, expected):
+    """What was expected and what came; of larger arrays only the entry that is furthest off."""
+    where = ""
+    if np.size(expected) > 6:
+        got, expected = np.asarray(got), np.asarray(expected)
+        apart = np.nan_to_num(np.abs(got.astype(float) - expected), nan=np.inf)
+        place = np.unravel_index(np.argmax(apart), expected.shape)
+        got, expected, where = got[place], expected[place], f" at {list(map(int, place))}"
+    return f"{short(expected)} was expected{where}, yours returns {short(got)}"
 
 
 def _close(got, expected):

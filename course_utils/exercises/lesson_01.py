@@ -272,7 +272,7 @@ def check_least_error(choose_lambda):
 
 
 def check_most_is_allowed(choose_lambda):
-    chosen = choose_lambda((0, 1e-4), np.array([90.0, 60.0]), np.array([0.006, 0.007]), 60)
+    chosen = choose_lambda((0, 1e-4, 1e-3), np.array([90.0, 60.0, 20.0]), np.array([0.006, 0.007, 0.010]), 60)
     if chosen != 1e-4:
         return f"60 active units are *at most* 60, so λ = 0.0001 is allowed; yours returns {chosen}"
 
@@ -302,9 +302,9 @@ def choose_lambda(lambdas, active, errors, most):
 
 shuffled_guess = Prediction(
     "shuffled_guess",
-    'Is the result "a copy", "a digit" or "neither"?',
+    'Is the result "a copy", "nothing of it" or "something between"?',
     "It has room for a nearly perfect copy of any image and has not learned to make one: training asks for digits "
-    "only. Nor does it draw a digit: of the shuffled one it returns traces.",
+    "only. So of the shuffled digit it returns traces, better than a black picture, and no more.",
     "It was trained on digits only. What has it been asked to do with pixels that are always black in them?",
-    options=("a copy", "a digit", "neither"),
+    options=("a copy", "nothing of it", "something between"),
 )

@@ -99,6 +99,10 @@ def _respects_the_position(max_unpool):
         got = max_unpool(np.full((1, 1, 1, 1), 5, np.float32), np.full((1, 1, 1, 1), position, np.float32))
         block = np.zeros((2, 2))
         block[position // 2, position % 2] = 5
+        if got.dtype == bool:
+            return (
+                "The result holds True and False. Compare first, then choose between the values and 0 with `ops.where`"
+            )
         if not np.array_equal(got[0, ..., 0], block):
             return (
                 f"Value 5 with position {position} belongs in the {place} corner of zeros, "
@@ -226,6 +230,5 @@ least_help = Prediction(
     "The wider the code, the less it matters how it is made: 128 numbers hold nearly all of a digit that is 28 × 28 "
     "pixels, even if they are linear functions of it.",
     "What is left to gain for convolutions if a linear code is already good?",
-    unit="numbers",
     within=0,
 )

@@ -16,7 +16,7 @@ class Prediction:
     Args:
         name: of the variable in the lesson and of the prediction in the lesson's exercises.
         question: what is asked, one sentence.
-        why: what the run shows and for which reason; printed with a prediction that fails, and by `solution`.
+        why: what the run shows and for which reason; printed by `check` and by `solution`.
         hint: a sentence or two that help without giving the answer away.
         options: the choices, a tuple of texts; None where a number is asked for.
         unit: of the number, such as "nats per image".
@@ -32,7 +32,7 @@ class Prediction:
         self.options, self.unit, self.within = options, unit, within
 
     def check(self, guess, measured):
-        """Prints one line: not attempted, not a valid answer, as measured, or not as measured and why.
+        """Prints one line: not attempted, not a valid answer, as measured or not, and why.
 
         Args:
             guess: the student's number or choice, or `...`.
@@ -55,7 +55,7 @@ class Prediction:
         right = said == measured if self.options else abs(said - measured) <= self.within
         sign, verdict = ("✓", "as measured") if right else ("✗", "not as measured")
         compared = f"You said {self._text(said)}, the run shows {self._text(measured)}."
-        print(f"{sign} {self.name}: {verdict}. {compared}" + ("" if right else f" {self.why}"))
+        print(f"{sign} {self.name}: {verdict}. {compared} {self.why}")  # the why also if right: by luck, perhaps
 
     def _choice(self, guess):
         texts = {option.casefold(): option for option in self.options}

@@ -52,6 +52,8 @@ def line_that_failed(answer, error):
 def said_by(error, answer=None):
     """Type, line of the answer and first words of an error, without what Keras puts around an error in a layer."""
     plain = re.sub(r"\x1b\[\d+m", "", str(error))
+    # Keras prints the whole input into the line.
+    plain = re.sub(r"(Invalid input shape) for input .*? (Expected shape)", r"\1. \2", plain, flags=re.DOTALL)
     lines = [line.strip() for line in plain.split("\n") if line.strip()]
     said = []
     for line in [line for line in lines if not line.startswith("Exception encountered when")] or ["no message"]:

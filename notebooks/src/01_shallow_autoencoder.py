@@ -23,7 +23,7 @@
 # - why an autoencoder is *self-supervised*: it has targets, and they come with the data;
 # - how much a network gains over principal component analysis (PCA), the best straight-line answer, and how much depth adds;
 # - what two penalties do: L1 on the code makes it sparse, L2 on the weights smooths them, at a price;
-# - why the code must be a bottleneck: what a code as wide as the input learns.
+# - what a code as wide as the input learns, and why a small error alone is not enough.
 #
 # **You need** Python with NumPy, and to have trained any Keras model once; it is the first lesson.
 
@@ -33,7 +33,7 @@ from course_utils import plotting  # before Keras: it silences TensorFlow's star
 from course_utils.data import load
 from course_utils.exercises import lesson_01 as ex
 from course_utils.lesson import budget, expect, setup
-from course_utils.models import build_dense_autoencoder
+from course_utils.models import Autoencoder, build_dense_autoencoder
 from course_utils.training import callbacks, fast
 
 import keras
@@ -231,10 +231,12 @@ print("it draws the same reconstructions as your own cells:", same)
 # singular value decomposition of the result is $U S V^\top$, where $U$ and $V$ have orthonormal columns, with the singular values $s_1 \ge s_2 \ge \dots$ on the diagonal of
 # $S$. $V_k$ holds the first $k$ columns of $V$; for images in rows the code is $(x - \mu)\,V_k$. The squared error that is left, summed over the training set, is known in advance: $\sum_{j > k} s_j^2$.
 #
-# PCA *is* an autoencoder: one dense layer in, one dense layer out. A linear autoencoder trained with the mean squared error ends
-# in the same plane (Baldi and Hornik, 1989), only with other axes in it. Ours differs in one thing, the sigmoid at its end.
+# PCA *is* an autoencoder: one dense layer in, one dense layer out. A linear autoencoder trained with the mean squared error has its
+# only minima in the same plane (Baldi and Hornik, 1989), with other axes in it. Ours differs in one thing, the sigmoid at its end.
 #
 # ### Exercise 3: PCA from the singular value decomposition
+#
+# Find $\mu$ and the directions from `x_train`, then encode and decode `x`. `np.linalg.svd(A, full_matrices=False)` returns $U$, the singular values and $V^\top$ (not $V$).
 
 
 # %% tags=["nbval-check-output"]
@@ -298,7 +300,7 @@ plotting.bars(
 
 # %% [markdown]
 # **What to notice.** A wider code helps both. After the full training the autoencoder makes the smaller error at all three widths, although its encoder and
-# decoder are single layers like PCA's. The wider the code, the larger the *share* of PCA's error that it saves. In grey values squared its lead is not growing: both errors shrink. The next figure shows where it gains.
+# decoder are single layers like PCA's. The wider the code, the larger the *share* of PCA's error that it saves. The lead itself, in grey values squared, is largest at width 32 and smallest at 128, where both errors are small (in the full profile). The next figure shows where it gains.
 
 # %%
 digits = mnist.x_test[:10]
@@ -322,7 +324,7 @@ print(f"PCA-32: {pca_errors[32]:.5f}, clipped to [0, 1]: {clipped:.5f}, shallow 
 # %% [markdown]
 # Clipping explains a part of the difference, not all of it: the autoencoder was trained with its sigmoid in place and makes use of it.
 #
-# A linear map followed by a sigmoid is an old acquaintance. With the cross-entropy for its loss it is called **logistic PCA**, and Hinton and Salakhutdinov (2006)
+# A linear map followed by a sigmoid is an old acquaintance. With the cross-entropy for its loss, and a code that is fitted to each image by itself, it is called **logistic PCA**, and Hinton and Salakhutdinov (2006)
 # had it beside PCA: 8.01 against 13.87, as squared error summed over an image, with 30 numbers. In that unit:
 
 # %%
@@ -342,10 +344,11 @@ print(
 
 # %%
 left_guess = ...  # percent of PCA's test error
-#
+
+# %% [markdown]
 # ## Deeper: a multilayer autoencoder
 #
-# A single layer can only mix the pixels with fixed weights. To follow a stroke that moves or tilts, the map from image to code must be
+# A single layer can only mix the pixels with fixed weights. To follow a stroke that moves or tilts, the maps from image to code and back must be
 # *curved*, and the way to a curved map is hidden layers with a nonlinear activation between them. We use three dense layers on each
 # side, 784 → 512 → 256 → 32 and back, with the activation GELU (a smooth relative of ReLU). The code itself stays
 # linear, so that it may take any value, and the decoder mirrors the encoder.
@@ -360,7 +363,7 @@ left_guess = ...  # percent of PCA's test error
 
 
 # %% tags=["nbval-check-output"]
-def build_deep_autoencoder(latent_dim, hidden):
+def build_deep_autoencoder(latent_dim, hidden) -> Autoencoder:
     """Autoencoder of images (28, 28, 1): GELU layers of widths `hidden` in the encoder, reversed in the decoder."""
     return ...  # your code: Autoencoder(encoder, decoder)
 
@@ -374,9 +377,8 @@ for name, part in (("encoder", deep.encoder), ("decoder", deep.decoder)):
     print(f"{name}: layers of {[bias.shape[0] for bias in biases]} units, {part.count_params():,} parameters")
 
 # %% [markdown]
-# Training starts from random weights, so every training ends somewhere else. A difference between two networks means something when it is larger than that. So we train the deep network and
-# the shallow one three times each, from other starts (once each in the quick profile). And we watch 5,000 training digits that are *held back*: the network does not learn from them, and they are not the test digits either,
-# which are for the end.
+# Training starts from random weights, so every training ends somewhere else. A difference between two networks means something when it is larger than the spread of such trainings. So we train the deep network and
+# the shallow one three times each, from other starts (once each in the quick profile). And we watch 5,000 training digits that are *held back*: the network does not learn from them, and nothing is chosen by the test digits.
 
 # %%
 SEEDS = budget((1, 2, 3), quick=(1,))
@@ -403,7 +405,7 @@ plotting.curves(
     {"training digits": deep_history["loss"], "digits held back": deep_history["val_loss"]},
     "epoch",
     "MSE per pixel",
-    levels={"PCA, width 32": pca_errors[32], "shallow autoencoder, width 32": shallow_errors[32]},
+    levels={"PCA, test digits": pca_errors[32], "shallow autoencoder, test digits": shallow_errors[32]},
     log_y=True,
     title="The deep autoencoder learns (last seed)",
 )
@@ -429,8 +431,8 @@ ex.left_guess.check(left_guess, 100 * np.mean(runs["deep"]) / pca_errors[32])
 
 # %% [markdown]
 # **What to notice.** All three codes have 32 numbers. Trained on all digits, the deep network's error is far below PCA's and clearly
-# below the shallow network's: the printed errors of the three trainings differ by far less than the two kinds of network do. The comparison is at equal width of the code, not at equal cost: the deep network has some twenty times as many parameters and trains for more epochs. What neither can
-# give the shallow one is a curved encoder. (After the quick profile's short training the deep one is not ahead of the shallow one.)
+# below the shallow network's: the printed errors of the three trainings differ by far less than the two kinds of network do. The comparison is at equal width of the code, not at equal cost: the deep network has some twenty times as many parameters and trains for more epochs. Neither more units nor more epochs would
+# give the shallow one curved maps to the code and back. (After the quick profile's short training the deep one is not ahead of the shallow one.)
 
 # %%
 hard = np.concatenate([np.arange(4), worst[:6]])
@@ -444,7 +446,7 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** The last six digits are hard ones from above. Where PCA draws a grey compromise and the shallow network breaks a stroke, the deep one
+# **What to notice.** The last six digits are hard ones from above. (They were the worst of the *shallow* network, which flatters the other two here; the fair comparison is the mean, above.) Where PCA draws a grey compromise and the shallow network breaks a stroke, the deep one
 # more often draws whole strokes with sharp edges, even where they are not quite the right ones. Depth gives the code no more room. It lets
 # encoder and decoder agree on a better language.
 #
@@ -478,24 +480,31 @@ for batch_size in (1, 4):
     print(f"batch of {batch_size}, three ones each: penalty {float(penalty.losses[0]):g}")
 
 # %% [markdown]
-# So the factor handed to Keras is $\lambda$ divided by the batch size. Then the price doesn't depend on how the digits are batched.
+# So the factor handed to Keras is $\lambda$ divided by the batch size. Then the price doesn't depend on how the digits are batched. (The loss in the progress bar includes the penalty; the errors printed below don't.)
 #
-# How large should $\lambda$ be? We train one network for each of five prices, and look at two numbers: how many units are active on a digit, and what the error becomes.
+# How large should $\lambda$ be? We train a network for each of five prices, and look at two numbers: how many units are active on a digit, and what the error becomes.
+# Codes with and without a penalty do not learn best at the same rate. So each price gets two peaks of the learning rate, and the network with the smaller loss on the digits held back is kept. (Two prices and one rate in the quick profile.)
 
 # %%
 LAMBDAS = budget((0, 3e-5, 1e-4, 3e-4, 1e-3), quick=(0, 1e-3))
+RATES = budget((1.5e-3, 3e-3), quick=(3e-3,))
+EPOCHS_SPARSE = budget(12, quick=3)
+
+
+def train_sparse(price, rate):
+    """A network of 128 ReLU units at the price λ, and its loss on the digits held back, penalty included."""
+    penalty = keras.regularizers.L1(price / BATCH)
+    model = build_dense_autoencoder(128, code_activation="relu", code_regularizer=penalty)
+    train(model, mnist.x_train, f"λ = {price:g}, rate {rate:g}", epochs=EPOCHS_SPARSE, learning_rate=rate)
+    loss = model.evaluate(mnist.x_valid, mnist.x_valid, batch_size=BATCH, verbose=0)
+    print(f"λ = {price:<6g} rate {rate:g}: loss on the digits held back {loss:.5f}")
+    return model, loss
+
+
 sparse_models = {}
 for price in LAMBDAS:
-    sparse_models[price] = build_dense_autoencoder(
-        128, code_activation="relu", code_regularizer=keras.regularizers.L1(price / BATCH)
-    )
-    train(
-        sparse_models[price],
-        mnist.x_train,
-        f"128 ReLU units, λ = {price:g}",
-        epochs=budget(12, quick=3),
-        learning_rate=3e-3,
-    )
+    tried = [train_sparse(price, rate) for rate in RATES]
+    sparse_models[price], _ = min(tried, key=lambda pair: pair[1])
 
 
 # %%
@@ -590,7 +599,7 @@ plotting.mosaic(patterns(chosen["L1 penalty"], often), 10, title="What a unit of
 
 # %% [markdown]
 # **What to notice.** The patterns are curved ridges, bright with dark beside them: some are pieces of strokes, and many look like the ghost of a whole digit. These
-# are the units that speak most often. Nobody asked for strokes; they come from the data and the penalty. On photographs of nature, sparse codes
+# are the units that speak most often. Nobody asked for strokes; they come from the data. (What part the penalty has in it you see if you draw the same picture for `chosen["no penalty"]`.) On photographs of nature, sparse codes
 # find small oriented edges instead, much like the cells of the visual cortex (Olshausen and Field, 1996).
 #
 # **Question.** Suppose someone divides all codes by 10 and multiplies the decoder's weights by 10. What happens to the reconstruction, to the penalty, and
@@ -611,7 +620,7 @@ plotting.mosaic(patterns(chosen["L1 penalty"], often), 10, title="What a unit of
 #
 # $$L_\text{decay} = L + \lambda_2 \bigl(\|W_e\|^2 + \|W_d\|^2\bigr) .$$
 #
-# Each training step then shrinks every weight a little, so that only weights which help to lower the error survive. This one
+# The penalty pulls every weight towards zero. Plain gradient descent would shrink all of them by the same small share in each step. Adam rescales gradients, so a weight that gets no other gradient is at zero after some ten steps (Loshchilov and Hutter, 2019), while the others keep what lowers the error. This one
 # is added once a step, whatever the batch, so nothing is divided.
 
 # %%
@@ -639,9 +648,8 @@ plotting.image_rows({"no penalty": encoder_patterns(models[32])[:10], "L2 penalt
 # %% [markdown]
 # **What to notice.** These are weights of the encoder: what each unit looks for. Without a penalty the patterns have a frame of noise.
 # In the outermost corners no training digit has ink, no gradient reaches those weights, and they keep the small random values that they started with. In the rest of the
-# frame only a few digits have ink. Those weights are set by a handful of images and can grow large, because little speaks against it. The L2 penalty is what speaks
-# against it: weights that seldom help fade towards zero. The price stands in the printed lines: the test error is a
-# little larger. With so few units and so many digits there is little to overfit, and so nothing to gain. The penalty
+# frame only a few digits have ink. Those weights are set by a handful of images and can grow large: Adam takes steps of nearly full size even where gradients are rare, and nothing pulls the weights back. The L2 penalty does: weights that seldom help fade towards zero. The price stands in the printed lines: after the full training the test error is 16%
+# larger, many times the spread of the seeds. With so few units and so many digits there is little to overfit, and so nothing to gain. The penalty
 # can pay off where weights are many and images few.
 #
 # ## A code as wide as the input
@@ -656,11 +664,11 @@ plotting.image_rows({"no penalty": encoder_patterns(models[32])[:10], "L2 penalt
 #
 # ### Exercise 7: predict
 #
-# What will the network with 784 units return for a shuffled digit: `"a copy"`, `"a digit"`, or `"neither"`? We call it a copy if its error there is at most twice that on
-# digits, and a digit if it is no better than a black picture. Write your guess down, then run on.
+# What will the network with 784 units return for a shuffled digit: `"a copy"`, `"nothing of it"`, or `"something between"`? We call it a copy if its error there is at most twice that on
+# digits, and nothing of it if that error is no smaller than that of an all-black picture. Write your guess down, then run on.
 
 # %%
-shuffled_guess = ...  # "a copy", "a digit" or "neither"
+shuffled_guess = ...  # "a copy", "nothing of it" or "something between"
 
 # %%
 wide = build_dense_autoencoder(784)
@@ -686,7 +694,7 @@ for name, (on_digits, on_shuffled) in copying.items():
 
 # %%
 on_digits, on_shuffled = copying["shallow 784"]
-copied = "a copy" if on_shuffled <= 2 * on_digits else "a digit" if on_shuffled >= black else "neither"
+copied = "a copy" if on_shuffled <= 2 * on_digits else "nothing of it" if on_shuffled >= black else "something between"
 ex.shuffled_guess.check(shuffled_guess, copied)
 
 # %%
@@ -700,11 +708,10 @@ plotting.image_rows(rows)
 # %% [markdown]
 # **What to notice.** PCA copies everything; its remaining error is rounding. For shuffled digits the two narrow networks are worse than one flat grey and hardly better, if at all, than an all-black picture. The wide network gives the digits back well, and yet of a
 # shuffled digit it returns no more than traces. It has room for a nearly perfect copy of any image and has not learned to make one: training only
-# ever asks for digits, so what it does to everything else is left to chance. How well it copies digits is mostly a matter of how long it
-# trains. Its small error tells you that it had room, and little about digits.
+# ever asks for digits, so what it does to everything else is left to chance. But nothing in its loss forbade it to copy.
 #
-# That is the point of a bottleneck. A small error is not the goal, because a copier has the smallest of all. The goal is a code in which a
-# digit is described *briefly*, and something must enforce brevity: a narrow layer, a sparsity penalty, noise (lesson 04) or
+# That is why the error alone can't be the goal. The smallest error in this table is that of a copier, PCA with 784 components, whose 784 numbers are the pixels in other axes and say nothing about digits. The wide network, which knows something about digits, has a larger one.
+# What we want is a code in which a digit is described *briefly*, and something must enforce brevity: a narrow layer, a sparsity penalty, noise (lesson 04) or
 # a price on information (lesson 07).
 #
 # **Question.** The deep autoencoder of width 32 draws scrawls of strokes when it is shown a shuffled digit. Is that a fault? Could you use it?
@@ -735,18 +742,18 @@ expect(
 expect(
     "test MSE of the shallow autoencoder below that of PCA, both of width 32, worst of three trainings",
     100 * (1 - max(runs["shallow"]) / pca_errors[32]),
-    at_least=budget(40, quick=8),
+    at_least=budget(42, quick=8),
     unit="%",
     published="42% for logistic PCA at width 30 (8.01 against 13.87; Hinton & Salakhutdinov 2006)",
 )
 
 # %%
 expect("units active on a digit held back without a penalty, of 128", active[0], at_least=budget(95, quick=60))
-expect("the same at the largest λ", active[-1], at_most=budget(35, quick=40))
+expect("the same at the largest λ", active[-1], at_most=budget(20, quick=20))
 expect(
-    "error of the 784-wide autoencoder on shuffled digits, as a multiple of that on digits",
-    copying["shallow 784"][1] / copying["shallow 784"][0],
-    at_least=budget(40, quick=5),
+    "error of the 784-wide autoencoder on shuffled digits, as a multiple of one grey's",
+    on_shuffled / grey,
+    at_least=budget(0.8, quick=0.5),
 )
 
 # %% [markdown]
@@ -768,11 +775,11 @@ expect(
 #
 # ## References
 #
-# - D. E. Rumelhart, G. E. Hinton & R. J. Williams, *Learning representations by back-propagating errors*, Nature, 1986. [doi:10.1038/323533a0](https://doi.org/10.1038/323533a0)
 # - P. Baldi & K. Hornik, *Neural networks and principal component analysis: learning from examples without local minima*, Neural Networks, 1989. [doi:10.1016/0893-6080(89)90014-2](https://doi.org/10.1016/0893-6080(89)90014-2)
 # - G. E. Hinton & R. R. Salakhutdinov, *Reducing the dimensionality of data with neural networks*, Science, 2006. [doi:10.1126/science.1127647](https://doi.org/10.1126/science.1127647)
 # - B. A. Olshausen & D. J. Field, *Emergence of simple-cell receptive field properties by learning a sparse code for natural images*, Nature, 1996. [doi:10.1038/381607a0](https://doi.org/10.1038/381607a0)
 # - D. Hendrycks & K. Gimpel, *Gaussian error linear units (GELUs)*, 2016. [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)
 # - D. P. Kingma & J. Ba, *Adam: a method for stochastic optimization*, 2015. [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)
 # - I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent with warm restarts*, 2017 (the cosine schedule). [arXiv:1608.03983](https://arxiv.org/abs/1608.03983)
+# - I. Loshchilov & F. Hutter, *Decoupled weight decay regularization*, 2019 (L2 penalty and Adam). [arXiv:1711.05101](https://arxiv.org/abs/1711.05101)
 # - I. Goodfellow, Y. Bengio & A. Courville, *Deep learning*, 2016, [chapter 14: autoencoders](https://www.deeplearningbook.org/contents/autoencoders.html)

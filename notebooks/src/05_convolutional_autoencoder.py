@@ -32,6 +32,7 @@
 import math
 import time
 import zlib
+from functools import partial
 
 import numpy as np
 from course_utils import plotting
@@ -140,7 +141,7 @@ for size in (28, 14, 7, 4):
 #
 # ### What the stride does to equivariance
 #
-# The result of a stride of 2 has half as many pixels, so it can't move by half a one. Move the image by 1, 2, 3, 4 pixels, and look whether *any* movement of the strided result gives the same numbers.
+# The result of a stride of 2 has half as many pixels in each direction. When the image moves by one pixel, it would have to move by half a one, which it can't. Move the image by 1, 2, 3, 4 pixels, and look whether *any* movement of the strided result gives the same numbers.
 
 
 # %% tags=["nbval-check-output"]
@@ -155,7 +156,8 @@ for pixels in (1, 2, 3, 4):
     said = "other numbers" if result is None else f"the same numbers, moved by {result}"
     print(f"image moved by {pixels}, stride 2: {said}")
 all_places, every_other = convolve(canvas), convolve(moved(canvas, 1), strides=2)
-print("moved by 1: the other half of all results:", np.array_equal(every_other, all_places[:, 1::2, ::2]))
+# Unmoved, it reads 1::2 of rows and columns: Keras pads at the end only. The move is to the right, so the rows stay.
+print("moved by 1: results of the skipped columns:", np.array_equal(every_other, all_places[:, 1::2, ::2]))
 
 # %% [markdown]
 # **What to notice.** At stride 2 the equivariance holds for even shifts only. After an odd one the layer reads exactly those columns that it had skipped before, and these are other numbers. Pooling by blocks of 2 × 2 has the
@@ -244,7 +246,7 @@ transposed.build((None, 2, 2, 1))
 transposed.set_weights([square_kernel])
 y = np.array([1, -2, 3, 5], "float32")
 by_matrix, by_keras = (C2.T @ y).reshape(4, 4), as_grid(transposed(y.reshape(1, 2, 2, 1)))
-print("C has shape", C2.shape)
+print("C2 has shape", C2.shape)
 print(by_matrix.astype(int))
 print("Conv2DTranspose gives the same:", np.array_equal(by_matrix, by_keras))
 
@@ -339,7 +341,7 @@ by_nails = as_grid(ops.conv(padded, square_kernel[::-1, ::-1]))
 print("bed of nails, then a convolution = transposed convolution:", np.array_equal(by_nails, by_keras))
 
 # %% [markdown]
-# The turn is the one of section 1: with it, the sliding sum is the convolution of mathematics. (The transpose of a cross-correlation is a convolution, which is why Keras's `Conv2DTranspose` paints its kernel the right way up.) So the two can express the same functions, checkerboards included.
+# The turn is the one of section 1: with it, the sliding sum is the convolution of mathematics. (The transpose of a cross-correlation is a convolution, which is why Keras's `Conv2DTranspose` paints its kernel the right way up.) So the two can express the same functions, checkerboards included (with an ordinary `"same"` convolution behind the nails: but for the border, and moved by one pixel).
 # The transposed convolution saves the multiplications by zero.
 #
 # **A good place for a break.** You know all parts now; from here on they are trained.
@@ -348,7 +350,7 @@ print("bed of nails, then a convolution = transposed convolution:", np.array_equ
 #
 # ### Exercise 5: build the pair
 #
-# Build an encoder from images `(28, 28, 1)` to codes `(latent_dim,)` and a decoder back, both with convolutions. Each should have at most 150,000 parameters at 32 numbers, and the decoder must end in an image: all values between 0 and 1. Return the two Keras models as `encoder, decoder`.
+# Build an encoder from images `(28, 28, 1)` to codes `(latent_dim,)` and a decoder back, both with convolutions. Each should have at most 150,000 parameters for `latent_dim=32`, and the decoder must end in an image: all values between 0 and 1. Return the two Keras models as `encoder, decoder`.
 
 
 # %% tags=["nbval-check-output"]
@@ -425,8 +427,8 @@ plotting.image_rows({"original": shown, "your pair": reconstruct(yours, shown)})
 # `build_conv_autoencoder(latent_dim, unpooling=...)` builds an encoder with two strided convolutions and a decoder with two doublings, each followed by a 3 × 3 convolution or, for `"transposed"`,
 # merged with it. So all five have the same number of weights. Only `"max"` needs another encoder: to have positions to remember, it max-pools instead of striding.
 #
-# First look at decoders **before any training**. Whatever pattern they show comes from their structure and their random weights, not from what they learnt. We draw 512 random codes, and look at the output's difference from grey:
-# for one code, and then its mean square over all 512.
+# First look at decoders **before any training**. Whatever pattern they show comes from their structure and their random weights, not from what they learnt. We draw 512 random codes (max unpooling needs positions besides: those of 512 training digits), and look at the output's difference from grey:
+# for one code, and then its mean square over all 512. Each picture is stretched to full contrast; the differences themselves are small. A sixth decoder is there as a control: the dense one of lesson 01, which has no unpooling and so no grid.
 
 # %%
 UNPOOLINGS = {
@@ -438,18 +440,20 @@ UNPOOLINGS = {
 }
 
 
-def untrained_outputs(unpooling, seed, n=512):
+def untrained_outputs(build, seed, n=512):
     """What an untrained decoder makes of random codes, as difference from grey; (n, 28, 28, 1)."""
     keras.utils.set_random_seed(seed)
-    decoding = build_conv_autoencoder(32, unpooling=unpooling)
+    decoding = build()
     codes = ops.convert_to_tensor(np.random.default_rng(6).standard_normal((n, 32), dtype="float32"))
-    if unpooling == "max":
+    if len(decoding.decoder.inputs) > 1:
         _, *positions = decoding.encoder(mnist.x_train[:n])
         codes = [codes, *positions]
     return ops.convert_to_numpy(decoding.decoder(codes)) - 0.5
 
 
-untrained = {name: [untrained_outputs(key, seed) for seed in range(4)] for key, name in UNPOOLINGS.items()}
+BUILDERS = {name: partial(build_conv_autoencoder, 32, unpooling=key) for key, name in UNPOOLINGS.items()}
+BUILDERS["dense: no grid"] = partial(build_dense_autoencoder, 32)
+untrained = {name: [untrained_outputs(build, seed) for seed in range(4)] for name, build in BUILDERS.items()}
 
 # %%
 outputs = [decoders[0] for decoders in untrained.values()]  # of the first of four initialisations each
@@ -460,7 +464,7 @@ plotting.image_rows({"one output": single, "mean square\nof 512": power}, column
 
 # %% [markdown]
 # **What to notice.** In single outputs the transposed convolution, the bed of nails and max unpooling look like fine noise; nearest neighbour makes patches with straight edges, bilinear soft blobs. No checkerboard catches the eye. Averaging takes
-# the noise away and leaves what all 512 share: in the transposed convolution and the bed of nails a glaring grid, at the same pixels each time. (Nearest neighbour and bilinear show stripes and blobs: their few random weights, not a grid that all such decoders would have.)
+# the noise away and leaves what all 512 share: in the transposed convolution and the bed of nails a glaring grid, at the same pixels each time. (Nearest neighbour and bilinear show stripes and blobs: their random weights, of the kernels and of the dense layer before them, not a grid that all such decoders would have.)
 #
 # Max unpooling has the grid at the rim and not in the middle. On the strokes its values stand where the maxima were, which differs from image to image. But in the black background all four numbers of a block are equal, the first place wins, and there it is a bed of nails.
 #
@@ -469,8 +473,8 @@ plotting.image_rows({"one output": single, "mean square\nof 512": power}, column
 # Two doublings repeat their pattern every 4 pixels, so each pixel has one of 4 × 4 **phases**: its row and its column modulo 4. Take the mean square of the output at
 # each phase. If the decoder treats all pixels alike, the 16 numbers are about equal. Their standard deviation divided by their mean is the **unevenness**: 0 means no checkerboard.
 #
-# About equal, not equal: 512 outputs are few, and digits are no even texture. What would a decoder *without* any grid score? Move each output by 0 to 3 pixels down and to the right, at random. Its texture stays what it is, but a grid no longer falls on the same pixels. What the number says
-# then is its **floor**.
+# About equal, not equal. Move each output by 0 to 3 pixels down and to the right, at random: nothing then stays at its place, neither a grid nor anything else. What the number says then is its **floor**, what the finite number of images alone leaves. A decoder with random weights lies above it even
+# without a grid, for its weights favour some places: the dense one tells by how much.
 
 
 # %%
@@ -504,27 +508,35 @@ plotting.number_grids(shares, columns=3)
 # %% [markdown]
 # **What to notice.** The grids are mean squares by phase, as multiples of the mean, averaged over four initialisations. Rows and columns are the pixel's row and column modulo 4. Their unevenness is the column "shared by all 4".
 #
-# Every decoder lies far above its floor, even bilinear: none treats all pixels alike. But there are two reasons. A kernel's few random weights favour some phases by chance, others in each decoder. The average of four such patterns is about half as uneven as one ($1/\sqrt 4$): so it is with nearest neighbour and bilinear. A pattern of
+# Every decoder lies above its floor, the gridless dense one too: none treats all pixels alike. But there are two reasons. Random weights favour some phases by chance, others in each decoder. The average of four such patterns is about half as uneven as one ($1/\sqrt 4$): so it is, more or less, with nearest neighbour, bilinear and dense. A pattern of
 # the *structure* is the same in all four and stays: so it is with the transposed convolution, the bed of nails and, weaker, max unpooling.
 #
-# The size fits, too. With random weights, the mean square of a sum grows with the number of its terms. The 1, 2, 2 and 4 copies of section 3 have an unevenness of 0.48.
+# The size fits, too. With random weights, the mean square of a sum grows with the number of its terms. Section 3 counted 1 and 2 copies in each direction after one doubling; after two it is 3, 2, 3 and 1 (the second doubling adds up what the first one left uneven). That grid has an unevenness of 0.54, and but for the border it is the very grid of the transposed convolution above. (The bed of nails has it one pixel further, for its convolution is centred.)
 #
 # ### After training
 #
-# Does training get rid of it? We train all five for the same number of epochs on the same images, three times with other seeds (once in the quick profile). A pattern that a trained decoder adds must show in its **error**, digit minus reconstruction.
+# Does training get rid of it? We train all five for the same number of epochs on the same images, three times with other seeds (once in the quick profile). The same number tells, of how reconstructions of test digits differ from their own mean: before the training and after it.
 
 # %%
 SEEDS = range(1, 1 + budget(3, quick=1))
 tested = mnist.x_test[:2000]
+
+
+def variation(images):
+    """How images differ from their mean."""
+    return images - images.mean(axis=0)
+
+
 models, unpooled_mse, uneven, floors = {}, {}, {}, {}
 for key, name in UNPOOLINGS.items():
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
         models[name, seed] = build_conv_autoencoder(32, unpooling=key)
+        uneven["before", name, seed] = unevenness(variation(reconstruct(models[name, seed], tested)))
         train(models[name, seed], f"{name}, seed {seed}", some, budget(3, quick=2))
-        error = tested - reconstruct(models[name, seed], tested)
+        trained = variation(reconstruct(models[name, seed], tested))
         unpooled_mse[name, seed] = mse(models[name, seed], mnist.x_test)
-        uneven[name, seed], floors[name, seed] = unevenness(error), floor_of(error)
+        uneven["after", name, seed], floors[name, seed] = unevenness(trained), floor_of(trained)
 
 
 # %%
@@ -540,14 +552,13 @@ def in_words(results, *key, factor=1.0, decimals=2):
     return f"{average:.{decimals}f}" + (f" ± {deviation:.{decimals}f}" if deviation else "")
 
 
-print("unpooling       parameters  test MSE × 1000  unevenness of the error  floor")
+print("unpooling       parameters  test MSE × 1000  unevenness: before   after            floor")
 for name in UNPOOLINGS.values():
-    errors = in_words(unpooled_mse, name, factor=1000)
-    marks = in_words(uneven, name, decimals=3)
-    print(
-        f"{name:15} {models[name, 1].count_params():10,}  {errors:15}  {marks:23}  {in_words(floors, name, decimals=3)}"
-    )
-print(f"the digits themselves: unevenness {unevenness(tested):.3f}, floor {floor_of(tested):.3f}")
+    errors, floor = in_words(unpooled_mse, name, factor=1000), in_words(floors, name, decimals=3)
+    before, after = (in_words(uneven, when, name, decimals=3) for when in ("before", "after"))
+    print(f"{name:15} {models[name, 1].count_params():10,}  {errors:15}  {before:19}  {after:15}  {floor}")
+themselves = variation(tested)
+print(f"the digits themselves: unevenness {unevenness(themselves):.3f}, floor {floor_of(themselves):.3f}")
 
 # %%
 plotting.bars(
@@ -563,8 +574,8 @@ plotting.image_rows({"original": shown} | {name: reconstruct(models[name, 1], sh
 # **What to notice.** Compare differences with the spread beside them. Max unpooling has its positions besides the code and stands far apart. Of the other four, nearest neighbour is ahead by more than the spread; the others lie closer together. These four have the same encoder, the same number of weights and the same training, so
 # that comes from the unpooling. But after so short a training, with one learning rate for all, it says which learns fastest, not which ends lowest.
 #
-# Now the unevenness. Training removes nearly all of the grid: from 0.5 the error of the transposed convolution comes down below 0.1, and so does the bed of nails'. None quite reaches its floor, bilinear and nearest neighbour no more than the others, and the digits themselves don't either: strokes prefer some columns. So what is left
-# is no checkerboard that these images would show.
+# Now the unevenness. Training removes the grid: from 0.5 the transposed convolution comes down to a few hundredths, and so do the bed of nails and max unpooling. All five end near the digits themselves, which are not perfectly even either: strokes prefer some rows and columns. What the training leaves is
+# no checkerboard that these images would show. (After the quick profile's short training a part of it is still there.)
 #
 # ## 7. What really crosses the bottleneck
 #
@@ -580,7 +591,7 @@ print(f"the image itself: 784 pixels of 8 bits = {784 * 8:,} bits")
 
 # %% [markdown]
 # Stored as they are, the positions take more room than the image. But room is not **information**. The positions are computed from the image, so they can't tell more about it than it holds itself; 9,408 bits is what this way of writing them down
-# costs. In the black background all positions are 0, and a file compressor writes that much shorter. What it leaves is an upper bound on the information, for both.
+# costs. In the black background nearly all positions are 0, and a file compressor writes that much shorter. What it leaves is an upper bound on the information, for both.
 
 # %%
 codes, *remembered = told.encoder.predict(tested, batch_size=500, verbose=0)
@@ -628,8 +639,7 @@ ex.stronger_part.check(stronger_part, min(follows, key=follows.get))
 plotting.image_rows({"original": shown} | {name: images[:10] for name, images in swapped.items()})
 
 # %% [markdown]
-# **What to notice.** With the next one's code you still see your own digit; with the next one's positions you see the next digit, and the error is above the mean image's, which is what one gets with no message at all. Most of the message
-# travels in the positions.
+# **What to notice.** With the next one's code you still see your own digit; with the next one's positions you see the next digit, and the error is above the mean image's, which is what one gets with no message at all. Where code and positions disagree, this decoder follows the positions. (It never met such pairs in training. So this ranks the two, and does not measure how much each tells.)
 #
 # A code of zeros is one that the decoder never met, so its grey answer says little about how much the code carries.
 #
@@ -640,28 +650,12 @@ plotting.image_rows({"original": shown} | {name: images[:10] for name, images in
 # Now the fair comparison: 16, 32 or 128 numbers cross the bottleneck, and nothing else does. Three rivals:
 #
 # - **shallow dense**: lesson 01's, with one dense layer on each side. Its code is linear; its only nonlinearity is the sigmoid at its end.
-# - **convolutional**: as above, but with 64 channels in its second level. With 32, the 7 × 7 map before the code would hold half as many numbers.
-# - **deep dense**, at width 32: two hidden layers on each side, with ReLUs and twice the convolutional one's parameters.
+# - **convolutional**: as above, but with 64 channels in its second level. With 32, that map would hold 1,568 numbers, only some twelve times the widest code.
+# - **deep dense**, at width 32: two hidden layers on each side, with the convolutional one's ELUs and twice its parameters.
 #
 # At width 128 a fourth one joins: the shallow one trained on the squared error itself, which is what we measure.
 #
-# All learn from the same images for the same number of epochs. Each kind has a peak learning rate of its own. Width 32 is where we look closely: three seeds there (one in the quick profile), a single run at the other widths.
-#
-# <details><summary><b>How the learning rates were chosen</b></summary>
-#
-# By the MSE on `x_valid`, in trainings half as long, one run each (MSE × 1000 in the order of the rates; chosen in bold):
-#
-# | kind, width | rates tried | MSE × 1000 |
-# |---|---|---|
-# | shallow dense, 32 | 0.005, 0.01, **0.02** | 10.9, 10.3, **10.1** |
-# | shallow dense, 128 | 0.005, 0.01, **0.02** | 2.97, 2.36, **2.34** |
-# | shallow on MSE, 128 | 0.005, **0.01**, 0.02 | 2.95, **2.31**, 118 |
-# | deep dense, 32 | 0.002, **0.003**, 0.005 | 12.5, **11.4**, 12.1 |
-# | convolutional, 32 | 0.0025, **0.005**, 0.01 | 5.91, **5.31**, 5.34 |
-# | convolutional, 128 | 0.0025, **0.005** | 2.98, **2.51** |
-#
-# The 118 is the trap of section 5: at that rate the squared error ends with pictures as far off as black ones, whose MSE is 111. (With the squared error, the convolutional one came to 2.63 at width 128.)
-# </details>
+# All learn from the same images for the same number of epochs. Each kind has a peak learning rate of its own, chosen by digits held back (how, is told below the result). Width 32 is where we look closely: three seeds there (one in the quick profile), a single run at the other widths.
 #
 # ### Exercise 7: predict, then run
 #
@@ -674,8 +668,8 @@ least_help = ...  # your prediction: 16, 32 or 128
 WIDTHS = (16, 32, 128)
 KINDS = {  # builder, peak of the learning rate, loss
     "shallow dense": (build_dense_autoencoder, 2e-2, bernoulli_nll),
-    "convolutional": (lambda width: build_conv_autoencoder(width, filters=(16, 64)), 5e-3, bernoulli_nll),
-    "deep dense": (lambda width: build_dense_autoencoder(width, hidden=(256, 128)), 3e-3, bernoulli_nll),
+    "convolutional": (partial(build_conv_autoencoder, filters=(16, 64)), 5e-3, bernoulli_nll),
+    "deep dense": (partial(build_dense_autoencoder, hidden=(256, 128), activation="elu"), 7e-3, bernoulli_nll),
     "shallow on MSE": (build_dense_autoencoder, 1e-2, "mse"),
 }
 RIVALS = [(kind, width) for kind in ("shallow dense", "convolutional") for width in WIDTHS]
@@ -722,17 +716,33 @@ plotting.image_rows(
 # **What to notice.** Compare within each width first.
 #
 # - At 32 numbers the convolutional autoencoder makes about half of the shallow one's error. The difference is many times the spread over seeds. At 16 it is much the same, there from one run each.
-# - The deep dense one has twice the convolutional one's parameters and stays far above it. So it is not the number of weights that helps, but what they are tied to.
-# - At 128 it is close to a tie, and a single run decides nothing there. The winner changes with the length of the training: after half of it (the table above) the shallow one was ahead, 2.34 or 2.31 to 2.51; after four epochs of all images it was behind in an earlier run, by a sixth. A nearly linear code of that width is enough
-#   for much of MNIST.
+# - The deep dense one, with ELUs as well, has twice the convolutional one's parameters and stays clearly above it. So it is not the number of weights that helps here, but how they are arranged. That is said of three epochs: trained far longer, a dense autoencoder of 30 numbers has come to 0.0038 (3.00 for 784 pixels; Hinton and Salakhutdinov, 2006).
+# - At 128 it is close to a tie, and a single run decides nothing there. A linear code of that width is enough
+#   for much of MNIST. (The flat caps on the bars at 16 and 128 are single runs, not a spread of zero.)
 #
 # Then look at the price. The convolutional model needs several times the seconds. It has more parameters than the shallow one too, though few of them are convolutional (15% at width 16, 2% at 128): the rest stand in the two dense layers between feature maps and code.
 #
 # And mind what is compared: equal images and equal epochs, few of them. That favours whatever learns fastest and does not say what each could reach in the end.
 #
+# <details><summary><b>How the learning rates were chosen</b></summary>
+#
+# By the MSE on `x_valid`, in trainings on half of the images, one run each (MSE × 1000 in the order of the rates; chosen in bold):
+#
+# | kind, width | rates tried | MSE × 1000 |
+# |---|---|---|
+# | shallow dense, 32 | 0.005, 0.01, **0.02**, 0.04 | 10.9, 10.3, **10.1**, 10.1 |
+# | shallow dense, 128 | 0.005, 0.01, **0.02**, 0.04 | 2.97, 2.36, **2.34**, 119 |
+# | shallow on MSE, 128 | 0.005, **0.01**, 0.02 | 2.95, **2.31**, 118 |
+# | deep dense, 32 | 0.003, 0.005, **0.007**, 0.01 | 9.1, 8.3, **8.1**, 10.2 |
+# | convolutional, 32 | 0.0025, **0.005**, 0.01 | 5.91, **5.31**, 5.34 |
+# | convolutional, 128 | 0.0025, **0.005**, 0.01 | 2.98, **2.51**, 2.53 |
+#
+# The 118 and the 119 may be the trap of section 5: they are worse than all-black pictures, whose MSE is 111. Width 16 takes the rates of width 32. (With the squared error, the convolutional one came to 2.63 at width 128; the deep dense one with ReLUs came to 11.4 at 32.)
+# </details>
+#
 # ### Is it the neighbours?
 #
-# A test of the explanation. Rearrange the pixels of all images in one random order, and train on those. Nothing is lost, every image can be put back. But neighbours are no longer neighbours.
+# A test of the explanation. Rearrange the pixels of all images in one random order, and train on those. Nothing is lost, every image can be put back. But neighbours are no longer neighbours. (Here with section 6's 6,000 images and its smaller network, so all errors are larger than above.)
 
 # %%
 order = np.random.default_rng(7).permutation(784)
@@ -760,7 +770,7 @@ plotting.bars(
 # **What to notice.** Each unit of a dense layer has a weight of its own for each pixel, so rearranging the pixels only rearranges its weights: what differs between its two bars is chance.
 #
 # The convolution has no such freedom. The difference between its
-# two bars, far larger than the spread over seeds, is what neighbours are worth to it: without them it does worse than the dense one.
+# two bars, far larger than the spread over seeds, is what neighbours are worth to it, in this short training and for this one rearrangement: without them it does worse than the dense one.
 #
 # <details><summary><b>Think about it:</b> a digit in MNIST always stands in the middle. Would you expect the convolution's advantage to grow or to shrink, if it stood anywhere in a larger image?</summary>
 #
@@ -771,11 +781,13 @@ plotting.bars(
 # ## What you should see
 
 # %% tags=["headline"]
-for width, bound in {32: budget(0.6, quick=0.95), 16: budget(0.6, quick=0.95), 128: budget(1.2, quick=1)}.items():
+for width, bound in {32: budget(0.5, quick=0.95), 16: budget(0.5, quick=0.95), 128: budget(1.2, quick=1)}.items():
     expect(f"width {width}: test MSE, convolutional over shallow dense", quotients[width], at_most=bound)
+tie = quotients[128] / max(quotients[16], quotients[32])
+expect("the same at width 128, over the larger of the other two", tie, at_least=budget(1.6, quick=0.9))
 deep, _ = over_seeds(fair_mse, "deep dense", 32)
 convolutional, _ = over_seeds(fair_mse, "convolutional", 32)
-expect("width 32: test MSE, convolutional over deep dense", convolutional / deep, at_most=0.75)
+expect("width 32: test MSE, convolutional over deep dense", convolutional / deep, at_most=budget(0.8, quick=0.9))
 costs = {
     k: over_seeds(by_order, k, "rearranged")[0] / over_seeds(by_order, k, "as they are")[0] for k in KINDS_COMPARED
 }
@@ -789,8 +801,9 @@ expect("the same factor of the dense one", costs["shallow dense"], at_least=0.9,
 # %%
 expect("unevenness that untrained decoders share, transposed convolution", shares["transposed"].std(), at_least=0.4)
 expect("unevenness that untrained decoders share, nearest neighbour", shares["nearest"].std(), at_most=0.12)
-expect("unevenness that untrained decoders share, bilinear", shares["bilinear"].std(), at_most=0.03)
-expect("unevenness of the error, trained transposed convolution", over_seeds(uneven, "transposed")[0], at_most=0.1)
+expect("unevenness that untrained decoders share, bilinear", shares["bilinear"].std(), at_most=0.05)
+transposed = over_seeds(uneven, "after", "transposed")[0]
+expect("unevenness of reconstructions, transposed convolution, trained", transposed, at_most=budget(0.05, quick=0.25))
 expect(
     "max unpooling: error with the next image's positions over error with its code",
     swap_mse["next one's positions"] / swap_mse["next one's code"],
@@ -803,7 +816,7 @@ expect(
 # - A convolution (in Keras a cross-correlation) has the same few weights at every place. It is equivariant: the result moves with the image. With strides that holds for multiples of their product only.
 # - It is a matrix with a pattern; the transposed convolution multiplies by a matrix of the transposed pattern, and inverts nothing.
 # - Strides and pooling shrink an image: $\lfloor (n + 2p - k)/s \rfloor + 1$ pixels remain of $n$.
-# - A transposed convolution is a bed of nails followed by a convolution. If the stride does not divide the kernel's size, the uneven overlap gives a checkerboard; interpolation followed by a convolution does not. You see it in the mean square of many outputs, long before you see it in one.
+# - A transposed convolution is a bed of nails followed by a convolution. If the stride does not divide the kernel's size, the uneven overlap gives an untrained decoder a checkerboard; interpolation followed by a convolution does not. You see it in the mean square of many outputs, hardly in a single one; after training, our images show none.
 # - Max unpooling needs the positions of the maxima. They are part of what crosses the bottleneck: here more numbers than pixels, though no more information than the image has, and the decoder relies on them more than on the code.
 # - A fair comparison holds the code's width, the images and the epochs equal, gives each rival its own learning rate, shows the spread over seeds, and counts parameters and seconds besides.
 #
@@ -812,7 +825,7 @@ expect(
 # - **Sides that cannot be halved.** 28 → 14 → 7 → 4, but back 4 → 8 → 16 → 32. Choose sizes that divide, or crop.
 # - **A 3 × 3 kernel with stride 2 on the way out.** Where fine texture matters, take 4 × 4, or interpolate and convolve.
 # - **Comparing codes that are not the whole message.** Positions, skip connections and feature maps handed around the bottleneck all carry information. Count them.
-# - **Counting parameters only.** A convolutional layer has few weights, but uses each of them hundreds of times: compare the seconds too.
+# - **Counting parameters only.** A convolutional layer has few weights, but uses each of them tens to hundreds of times: compare the seconds too.
 #
 # ## References
 #
@@ -821,4 +834,5 @@ expect(
 # - R. Zhang, [Making convolutional networks shift-invariant again](https://arxiv.org/abs/1904.11486), 2019: what strides do to equivariance, and a remedy.
 # - D.-A. Clevert, T. Unterthiner and S. Hochreiter, [Fast and accurate deep network learning by exponential linear units (ELUs)](https://arxiv.org/abs/1511.07289), 2016.
 # - A. Odena, V. Dumoulin and C. Olah, [Deconvolution and checkerboard artifacts](https://doi.org/10.23915/distill.00003), Distill, 2016.
+# - G. E. Hinton and R. R. Salakhutdinov, [Reducing the dimensionality of data with neural networks](https://doi.org/10.1126/science.1127647), 2006.
 # - J. Masci, U. Meier, D. Cireşan and J. Schmidhuber, [Stacked convolutional auto-encoders for hierarchical feature extraction](https://doi.org/10.1007/978-3-642-21735-7_7), 2011.

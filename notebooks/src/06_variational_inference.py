@@ -15,7 +15,7 @@
 # # Variational inference: a bound that can be checked
 #
 # A variational autoencoder (VAE, lesson 07) is an autoencoder whose encoder returns a distribution over codes, a mean and a variance for each number. Its loss is a bound on a quantity that nobody can compute. So how would you notice a mistake? In this lesson you meet the same bound on
-# models where the number *is* known. Every claim of the theory becomes a line of output, and you can hold one against the other.
+# models where the number *is* known. The main claims of the theory become lines of output, and you can hold one against the other.
 #
 # **You will learn**
 #
@@ -26,8 +26,6 @@
 # - which of two gradient estimators to use, and what an encoder gains and loses against fitting each example for itself
 #
 # **You need** the normal distribution, conditional probability, matrices, and lesson 01. Section 5 ends in a good place for a break.
-#
-# The text describes the full profile. The quick one trains on the embedded digits, with fewer steps and draws: the same picture with more noise, and one training where the full profile has three.
 
 # %%
 import time
@@ -152,7 +150,7 @@ print(f"scikit-learn's PCA.score with 10 components: {theirs:.1f} nats")
 #
 # $$\log p(x) \approx \log \frac1k \sum_{i=1}^{k} p(x \mid z_i).$$
 #
-# The densities themselves are far outside the range of a float, their logarithms are not.
+# With many dimensions most of these densities are too small for a float; their logarithms are not.
 #
 # ### Exercise 1: log-mean-exp
 #
@@ -180,7 +178,7 @@ def log_conditional(x, codes, W, mu, sigma):
 rng = np.random.default_rng(6)
 few, draws = digits[: budget(10, quick=3)], 5_000
 shortfall = {}
-print(f"{draws:,} draws from the prior")
+print(f"{draws:,} draws from the prior, means over {len(few)} test digits")
 for d in exact:
     codes, ppca = rng.standard_normal((draws, d)), fit_ppca(d)
     logs = np.array([log_conditional(x, codes, *ppca) for x in few])
@@ -194,7 +192,7 @@ for d in exact:
 # **What to notice.** In one dimension and in two brute force works. With more it gets worse, by far: among five thousand random codes there is none that fits *this* digit, and the mean is made by the single best of them. A grid fares no
 # better: ten points an axis make $10^{50}$ in fifty dimensions. That is what **intractable** means: the integral exists, and nobody can wait for it.
 #
-# The cure would be to draw only codes that could have made this $x$, that is, from the posterior. In our model it is known too. As a function of $z$, $\log p(x, z)$ is quadratic, so the posterior is Gaussian; with $M = W^\top W + \sigma^2 I$ its second derivative is
+# The cure would be to draw only codes that could have made this $x$, that is, from the posterior. (Each draw then needs a weight, for it no longer comes from the prior: section 6.) In our model it is known too. As a function of $z$, $\log p(x, z)$ is quadratic, so the posterior is Gaussian; with $M = W^\top W + \sigma^2 I$ its second derivative is
 # $-M/\sigma^2$, and its maximum gives the mean:
 #
 # $$p(z \mid x) = \mathcal N\bigl(z;\ M^{-1} W^\top (x - \mu),\ \sigma^2 M^{-1}\bigr).$$
@@ -229,17 +227,23 @@ rows, left = {"test digit": digits[:10]}, {}
 for name, seen in masks.items():
     filled = np.array([fill_in(x, seen, *ppca50) for x in digits[:200]])
     hidden = digits[:200, ~seen]
-    left[name] = np.mean((filled[:, ~seen] - hidden) ** 2) / np.mean((data_mean[~seen] - hidden) ** 2)
+    _, cov = posterior(
+        digits[0][seen], ppca50[0][seen], ppca50[1][seen], ppca50[2]
+    )  # of every digit: x moves the mean only
+    said = np.mean(np.sum(ppca50[0][~seen] @ cov * ppca50[0][~seen], axis=1)) + ppca50[2] ** 2
+    made = np.mean((filled[:, ~seen] - hidden) ** 2)
     rows[f"{name}\nhidden"] = np.where(seen, digits[:10], 0.5)
     rows[f"filled in\n({name})"] = filled[:10].clip(0, 1)
-    print(f"hidden: {name:20} squared error {left[name]:.0%} of that of the data's mean")
+    left[name] = made / np.mean((data_mean[~seen] - hidden) ** 2)
+    print(f"hidden: {name:20} squared error {left[name]:.0%} of that of the data's mean;", end=" ")
+    print(f"per pixel {made:.3f}, the model expects {said:.3f}")
 image_rows({name: images.reshape(-1, 28, 28, 1) for name, images in rows.items()})
 
 # %% [markdown]
 # **What to notice.** A quarter of the pixels, scattered, is enough for the model to draw the digit. Half of them in one piece is not: the lower half comes out hardly better than the mean of all digits, if at all, and with strokes that belong nowhere.
 #
-# Yet the inference is exact in both cases. It is exact *for this model*, in which the causes are normal and independent, and no digit is made like that.
-# Where the data say little the model has to speak, and here it speaks with confidence and is wrong. A posterior is as good as its model; lesson 07 gets a better one.
+# Yet the inference is exact in both cases. It is exact *for this model*: fifty causes, and the same small, independent noise in every pixel. So it takes each seen pixel too much at its word, and is too sure of itself: the error that it expects is smaller than the one it makes (last numbers printed).
+# A posterior is as good as its model; lesson 07 gets a better one.
 #
 # For pictures of a posterior we need a model with $d = 2$ and a posterior that is not round. **Two causes, one effect**: $x = z_1 + z_2 + \tfrac12 \varepsilon$. Seeing $x = 2$ tells something about the sum of the causes and
 # nothing about their difference.
@@ -281,7 +285,7 @@ densities_on_plane({"posterior": posterior2, "prior": multivariate_normal(np.zer
 #
 # $$-\mathrm{KL}[q\,\|\,p] = \mathbb E_q\Bigl[\log \frac pq\Bigr] \le \log \mathbb E_q\Bigl[\frac pq\Bigr] = \log \int q\,\frac pq\,dz \le \log 1 = 0,$$
 #
-# and it is zero only if the two are the same. So the first term, the **evidence lower bound** (ELBO), never exceeds the log evidence, and falls short of it by exactly the KL divergence. And it contains only things that we can compute: $p(x, z) = p(z)\,p(x \mid z)$ and our own $q$.
+# (the last step is $\le$, since the integral runs only where $q > 0$) and it is zero only if the two are the same, for the first step is an equality only if $p/q$ is constant. So the first term, the **evidence lower bound** (ELBO), never exceeds the log evidence, and falls short of it by exactly the KL divergence. And what stands in it we can compute at any $z$: $p(x, z) = p(z)\,p(x \mid z)$ and our own $q$.
 #
 # **Line 4.** Put $\log p(x, z) = \log p(x \mid z) + \log p(z)$ into it, and turn the sign:
 #
@@ -359,7 +363,7 @@ kls = {name: gaussian_kl(*q, post_mean, post_cov) for name, q in candidates.item
 gaps = {name: exact[10][0] - elbo for name, elbo in elbos.items()}
 print(f"log p(x) of the first test digit = {exact[10][0]:.6f} nats")
 for name in candidates:
-    print(f"q is {name:27} gap {gaps[name]:13.6f}   KL[q || posterior] {kls[name]:13.6f}")
+    print(f"q is {name:27} gap {round(gaps[name], 6) + 0.0:13.6f}   KL[q || posterior] {kls[name]:13.6f}")
 
 # %% tags=["nbval-check-output"]
 ex.wide_guess.check(wide_guess, gaps["twice as wide"])
@@ -388,7 +392,7 @@ stacked_bars(
 #
 # $$\text{ELBO} \approx \frac1n\sum_{i=1}^{n} \log p(x, m + L\varepsilon_i) + \sum_{j} \log L_{jj} + \tfrac d2 (1 + \log 2\pi).$$
 #
-# Why sample, if the exact ELBO is known? Because this is how a VAE does it: it needs nothing but $\log p(x, z)$ at single points.
+# Why sample, if the exact ELBO is known? Because this is how a VAE does it: it needs nothing but $\log p(x, z)$ and its slope at single points.
 
 
 # %%
@@ -484,8 +488,8 @@ densities_on_plane({"posterior": posterior2} | drawn, grid, title="Where the two
 # **What to notice.** With a full covariance the gap closes, and $q$ covers the posterior. Mean field can't be a tilted ridge. It finds the right mean and then has to choose a width, and it chooses a *narrow* one: the variance $1 / \Lambda_{jj}$ of exercise 4, with the inverse $\Lambda$ of the covariance, which is that of a cause when the other one is held fixed. It misses
 # the ends of the ridge and sticks out a little across it, and is too sure of itself about each cause. Its least gap is drawn as the dashed line, and no training will get below it. (In two dimensions it is $-\tfrac12 \log(1 - r^2)$, with the correlation $r$ of the posterior.)
 #
-# Why do the curves wobble? The third one has the answer: it climbs the exact ELBO. It has the same first bumps, so these are Adam's momentum, which carries the mean past its goal and back. Then it falls out of sight, while the curve with 64 draws a step
-# hangs at some thousandths of a nat, now more, now less. So these later wobbles are the noise of the draws. It is no smaller near the goal, and a smaller learning rate is what ends it: the curve comes to rest in the last steps.
+# Why do the curves wobble? The third one has the answer: it climbs the exact ELBO. ($\log p(x, z)$ is quadratic here, so its mean under $q$ depends only on mean and covariance of the noise, and its four corners have the right ones.) It has the same first bumps, so these don't come from noise: it is Adam's momentum, which carries the mean past its goal and back. Then it falls below $10^{-5}$ (the flat line is where the figure stops), while the curve with 64 draws a step
+# wanders between about one and twenty thousandths of a nat. So these later wobbles are the noise of the draws. Near the goal it becomes smaller but does not vanish, as the gradient itself does. What ends the wobbles is the learning rate, which `climb` lowers to zero along a cosine: the curve comes to rest in the last steps.
 #
 # Now the same as a film: $q$ starts as the prior and moves onto the posterior.
 
@@ -520,7 +524,7 @@ film(frames, seconds=5)
 
 # %% tags=["nbval-check-output"]
 def m_step(x, shares):
-    """The best prior (2,), means (2,) and sds (2,) for numbers x (n,), with shares (n, 2) of the kinds held fixed."""
+    """The best prior (K,), means (K,) and sds (K,) for numbers x (n,), with shares (n, K) of the K kinds held fixed."""
     return ...  # your code
 
 
@@ -581,7 +585,7 @@ em_lead = em_elbo[-1] + em_kl[-1] - true_log_p
 print(f"log p(x) of the fit above that of the mixture that was drawn from: {em_lead:.4f} nats per observation")
 
 # %% [markdown]
-# **What to notice.** The first E step closes the gap and leaves the height as it was: $q$ doesn't change the model. The first M step raises the height: the ELBO rises, and a gap opens again, too thin to be seen here (less than a hundredth of a nat). Each later round does the same in smaller portions; the last hundredths of a nat take dozens of rounds.
+# **What to notice.** The first E step closes the gap and leaves the height as it was: $q$ doesn't change the model. The first M step raises the height: the ELBO rises, and a gap opens again, hardly to be seen here (less than a hundredth of a nat). Each later round does the same in smaller portions; the last hundredths of a nat take dozens of rounds.
 # The end stands a little *above* the true mixture. That is no mistake: five parameters were fitted to just these observations.
 #
 # **From here to a VAE** it is one step. If $p(x \mid z)$ is a network, neither half has a formula. But neither has to be finished (Neal and Hinton, 1998): a gradient step that raises the ELBO is enough. So $q$ comes from an encoder, the model is a decoder, and one gradient of one number, the mean ELBO, moves both.
@@ -657,7 +661,7 @@ ex.bound_guess.check(bound_guess, max(("twice as wide", "half as wide"), key=lam
 #
 # ## 7. Two directions of KL
 #
-# KL is not symmetric, and the ELBO has chosen for us: $\mathrm{KL}[q\,\|\,p]$, averaged over $q$. Others use the other direction, $\mathrm{KL}[p\,\|\,q]$: expectation propagation does, and so does maximum likelihood, with the data as $p$ and the model as $q$. It does not matter if $q$ can be equal to $p$. It does, if it can't. Let the target $p$, in the place of the posterior, be two
+# KL is not symmetric, and the ELBO has chosen for us: $\mathrm{KL}[q\,\|\,p]$, averaged over $q$. Others use the other direction, $\mathrm{KL}[p\,\|\,q]$: expectation propagation does, for one factor at a time, and so does maximum likelihood, with the data as $p$ and the model as $q$. It does not matter if $q$ can be equal to $p$. It does, if it can't. Let the target $p$, in the place of the posterior, be two
 # bumps again, further apart and narrower, and $q$ a single Gaussian with mean $m$ and standard deviation $s$.
 
 
@@ -704,7 +708,7 @@ for name, (fit_mean, fit_sd) in fits.items():
     print(f"{name:27} mean {fit_mean:6.3f}, sd {fit_sd:.3f}; KL[q || p] {both[0]:6.3f}, KL[p || q] {both[1]:6.3f} nats")
 
 # %% [markdown]
-# **What to notice.** $\mathrm{KL}[q\,\|\,p]$ pays for every place where $q$ is and $p$ is not. So $q$ takes one bump and keeps out of the valley; which bump depends on the start. It is called **mode-seeking**.
+# **What to notice.** $\mathrm{KL}[q\,\|\,p]$ pays for every place where $q$ is and $p$ is not. So $q$ takes one bump and keeps out of the valley, if that is deep, as here (on the mixture of section 1 it would cover both); which bump depends on the start. It is called **mode-seeking**.
 #
 # $\mathrm{KL}[p\,\|\,q]$ pays for every place where $p$ is and $q$ is not. So its $q$ covers both bumps and the valley, with the target's own mean and standard deviation. It is called **mass-covering**.
 #
@@ -732,7 +736,7 @@ for name, (fit_mean, fit_sd) in fits.items():
 
 # %% tags=["nbval-check-output"]
 def score_gradient(f, codes, mean, sd):
-    """Score-function estimates, one a draw; (draws, d). f (draws,), codes (draws, d), mean (d,), sd (d,) or one."""
+    """Score-function estimates, one a draw; (draws, d). f (draws,), codes (draws, d), mean (d,), sd (d,) or a float."""
     return ...  # your code
 
 
@@ -796,10 +800,12 @@ curves(draw_noise, "latent dimensions d", "standard deviation of one draw", x=li
 
 # %% [markdown]
 # **What to notice.** All three are right on average. But the means of the plain score function are scattered so widely that its curve lies nearly flat on the axis, and most of them are outside. It multiplies
-# a large number, $f$, with noise. The baseline takes the large number away and helps a lot. The reparametrised gradient is better still.
+# a large number, $f$, with noise. The baseline takes the large number away and helps a lot. The reparametrised gradient is better still, for this $q$, which is far from the posterior.
 #
-# Its lead grows with the dimensions, from less than one and a half in one to about four in fifty: $f$ sums the noise of all
-# dimensions, and the score function hands all of it to every component. (All curves rise with $d$ because the model's $\sigma$ falls: $\log p(x, z)$ becomes larger and steeper.) A quarter of the standard deviation saves fifteen sixteenths of the draws.
+# Its lead grows with the dimensions, from less than one and a half in one to about four in fifty: the width of $q$ is wrong in every dimension, $f$ sums the noise of all of
+# them, and the score function hands all of it to every component. (Even the reparametrised curve rises with $d$, because the model's $\sigma$ falls: $\log p(x, z)$ becomes steeper.) A quarter of the standard deviation saves fifteen sixteenths of the draws.
+#
+# Near the goal the order changes. If $q$ is the posterior, $f$ is constant, equal to $\log p(x)$. Then the score function with a baseline has no noise at all, and the gradient above still has some (Roeder, Wu and Duvenaud, 2017, say how to get rid of it).
 #
 # ### Exercise 8: is it always so?
 #
@@ -825,7 +831,7 @@ ex.cosine_guess.check(cosine_guess, "score function" if reversal > 1 else "repar
 # %% [markdown]
 # **What to notice.** For slow waves the reparametrised gradient is the quietest of the three, for fast ones the noisiest: at $\omega = 4$ by a factor of four. $f$ itself stays between −1 and 1, while its slope grows with $\omega$. (At $\omega = 1$ the baseline does harm: the mean of $f$ is a good number to take off, not always the best.)
 #
-# So the rule is: reparametrised gradients are *usually* the quieter ones, namely where $f$ is smooth over the width of $q$. A log-joint such as ours is smooth in this sense. (Mohamed and others, 2020, compare both on more functions.)
+# So the rule is: reparametrised gradients are *usually* the quieter ones, namely where $f$ is smooth over the width of $q$ and $q$ is still far from the posterior. A log-joint such as ours is smooth in this sense. (Mohamed and others, 2020, compare both on more functions.)
 # This is why VAEs with Gaussian codes reparametrise, and why models with discrete codes, which can't, have a harder time.
 #
 # ## 9. One encoder or a thousand climbs?
@@ -911,14 +917,24 @@ test_gaps = {
 own = mnist.x_train[:200]
 own_means = np.array([posterior(x, W, mu, sigma)[0] for x in own.reshape(200, -1).astype("float64")])
 own_gaps = [mean_gap(*encoder.predict(own, verbose=0), own_means) for encoder in encoders[200]]
+with_one = [np.c_[x.reshape(len(x), -1).astype("float64"), np.ones(len(x))] for x in (own, mnist.x_test[:1000])]
+smallest = (
+    np.linalg.pinv(with_one[0]) @ own_means
+)  # of all linear encoders that are right on the 200, the least weights
+least_squares = mean_gap(with_one[1] @ smallest, np.broadcast_to(np.log(np.diag(cov10)), (1000, 10)))
 print(f"encoder trained on 200 digits: mean gap on these {np.mean(own_gaps):.3f} nats")
+print(f"right on the 200 with the smallest weights: mean gap on 1,000 test digits {least_squares:.3f} nats")
+for number in numbers:
+    print(
+        f"log p(x) of the first {number:,} training digits: mean {log_evidence(pixels_train[:number], *ppca10).mean():.1f}"
+    )
 
 # %% tags=["nbval-check-output"]
 few_gap, few_options = np.mean(test_gaps["encoder, 200 digits"]), ex.few_guess.options
 ex.few_guess.check(few_guess, few_options[int(np.digitize(few_gap, (1, 10)))])
 
 # %% [markdown]
-# Per example: the same ELBO and the same optimiser, but the parameters are the 1,000 means and log-variances themselves.
+# Per example: the same ELBO, and Adam again (with a larger learning rate and fewer steps), but the parameters are the 1,000 means and log-variances themselves.
 
 # %%
 x32, W32 = ops.convert_to_tensor((digits - mu).astype("float32")), ops.convert_to_tensor(W.astype("float32"))
@@ -977,14 +993,14 @@ image_rows(rows)
 # %% [markdown]
 # **What to notice.** How far the ELBO of an encoder's $q$ stays below that of the best $q$ of its family is called the **amortisation gap**; here the best one has no gap at all, so it is what you see. (The ± is the standard deviation over trainings with other seeds.)
 #
-# - The encoder that has seen 200 digits is good on these and far off on others: it has 784 weights for each output and few
-#   examples to set them by. (So its training loss is the best of the three: each was printed for its own digits.)
-# - More digits close the gap, at the same number of steps. After the full training the best encoder is about as close to the posterior as a thousand climbs of their own. (All of them are unfinished climbs themselves. In the quick profile the training is too short: the best encoder stays one or two nats behind.)
-# - The encoder answers in a fraction of a second, also for digits that come tomorrow. The climbs have to be done again for each.
+# - The encoder that has seen 200 digits is good on these and far off on others. Its 784 weights for each output are not determined by 200 examples: infinitely many settings are right on all of them, and the random start and Adam's steps lead to a bad one. It need not be so: the setting with the smallest weights, found by least squares, is off by a small part of a nat (printed above).
+#   (The training losses in the bars can't be compared. Each is of its own digits, and the first 200 happen to be likelier under this model: see the last lines there.)
+# - More digits close the gap, at the same number of steps. After the full training the best encoder is a little farther from the posterior than the thousand climbs of their own. More steps would bring both nearer: neither is finished. (In the quick profile the training is too short: the best encoder stays one or two nats behind.)
+# - The encoder answers in a fraction of a second, also for digits that come tomorrow. The climbs have to be done again for each. (The training took some seconds, by its bar.)
 #
 # In the pictures a tenth of a nat can't be seen, and a hundred nats can, in some of the digits.
 #
-# In a real VAE the decoder is learned at the same time, the posterior is not Gaussian, and nobody can compute the gap. Its three sources are the same: the family of $q$ (section 4), the encoder (here), and a climb that is not finished.
+# In a real VAE the decoder is learned at the same time, the posterior is not Gaussian, and nobody can compute the gap. It has the same two parts: what the family of $q$ can't do (section 4), and what the encoder misses within it because it is too simple, saw too little or is not trained to the end (here; Cremer and others, 2018).
 #
 # ## What you should see
 #
@@ -1085,13 +1101,13 @@ expect(
 # - Mean field leaves out correlations, and pays with a gap and with too small variances.
 # - EM climbs with $q$ and with the model in turn, and never lowers the evidence. A VAE climbs with both at once.
 # - The importance-weighted bound rises with the number of draws towards $\log p(x)$.
-# - KL[$q$ ‖ $p$] seeks one mode, KL[$p$ ‖ $q$] covers all.
-# - Reparametrised gradients usually have a smaller variance than score-function gradients, for smooth functions. An encoder accepts a gap of its own in exchange for speed.
+# - KL[$q$ ‖ $p$] avoids places where $p$ is small, and so may take one of several separate modes. KL[$p$ ‖ $q$] covers all.
+# - Reparametrised gradients usually have a smaller variance than score-function gradients, for smooth functions and away from the goal. An encoder accepts a gap of its own in exchange for speed.
 #
 # ## Pitfalls
 #
 # - **A bound is not the evidence.** A better ELBO may come from a better model or from a better $q$.
-# - **Exponentials of log-densities** overflow. Stay in logarithms, and use log-mean-exp.
+# - **Exponentials of log-densities** overflow or vanish. Stay in logarithms, and use log-mean-exp.
 # - **An estimate above log p(x)** is no contradiction: the bound holds for the mean, and single estimates scatter.
 # - **A $q$ that is too narrow** looks confident and is a bad place to draw importance weights from.
 # - **A local maximum** of the ELBO gives no sign. Start from several places.
@@ -1106,5 +1122,6 @@ expect(
 # - R. J. Williams, [Simple statistical gradient-following algorithms for connectionist reinforcement learning](https://doi.org/10.1007/BF00992696), 1992: the score-function gradient and baselines.
 # - D. P. Kingma and M. Welling, [Auto-encoding variational Bayes](https://arxiv.org/abs/1312.6114), 2014: reparametrisation and amortisation.
 # - Y. Burda, R. Grosse and R. Salakhutdinov, [Importance weighted autoencoders](https://arxiv.org/abs/1509.00519), 2016.
+# - G. Roeder, Y. Wu and D. Duvenaud, [Sticking the landing](https://arxiv.org/abs/1703.09194), 2017: the noise that is left at the posterior.
 # - S. Mohamed, M. Rosca, M. Figurnov and A. Mnih, [Monte Carlo gradient estimation in machine learning](https://arxiv.org/abs/1906.10652), 2020: both estimators, and when which is quieter.
 # - C. Cremer, X. Li and D. Duvenaud, [Inference suboptimality in variational autoencoders](https://arxiv.org/abs/1801.03558), 2018: the amortisation gap, measured.

@@ -610,7 +610,7 @@ plotting.image_rows(shown | {"test digits": mnist.x_test[:14]})
 #
 # </details>
 #
-# <details><summary><b>Question.</b> Could the VAE have learned $r(z)$ in training, in place of the prior?</summary>
+# <details><summary><b>Question.</b> Could the VAE have learned the density r(z) in training, in place of the prior?</summary>
 #
 # Yes: the ELBO gains what the mismatch loses. A mixture of $q(z \mid u_k)$ at learned pictures $u_k$ is the VampPrior of Tomczak and Welling (2018); others put a normalising flow or a second VAE there, and latent diffusion a diffusion model. All of them fit a density to codes.
 #

@@ -195,8 +195,8 @@ def test_predictions(capsys):
         (ex.left_guess, ..., 30, "not attempted"),
         (ex.left_guess, 60, 30, "not as measured"),
         (ex.left_guess, 35, 30, "as measured"),
-        (ex.shuffled_guess, "a picture", "neither", "not a valid answer"),
-        (ex.shuffled_guess, "Neither", "neither", "as measured"),
+        (ex.shuffled_guess, "a picture", "something between", "not a valid answer"),
+        (ex.shuffled_guess, "Something between", "something between", "as measured"),
     ):
         prediction.check(guess, measured)
         assert words in capsys.readouterr().out

@@ -130,7 +130,7 @@ def test_m_step(check_states):
         ex.m_step,
         wrong={
             "divide by the sum of its shares": lambda x, q: right(x, q, weights=lambda q: len(q)),
-            "not the variance": lambda x, q: tuple(
+            "the standard deviation 1 around their own mean": lambda x, q: tuple(
                 part * (3 if i == 2 else 1) for i, part in enumerate(right(x, q, power=1.0))
             ),
             "not by one less": unbiased,
