@@ -42,7 +42,8 @@ def build(number, jobs):
 
     def stored(source, notebook, record):
         if record["error"] or record["embedded"]:
-            refused.append(f"{source.stem} was not stored: {record['error'] or 'it ran without the full data set'}")
+            why = record["error"] or "it ran without the full data set"
+            refused.append(f"{source.stem} was not stored: {why} (the run is in {keep(source, notebook)})")
             return
         measured = {key: record[key] for key in ("seconds", "peak_mib", "met")}
         store(source, notebook, {**measured, "quick_seconds": quick[source]["seconds"], "jobs": jobs})
@@ -56,6 +57,14 @@ def build(number, jobs):
     tables.write_tables()
     if refused:
         sys.exit("\n".join(refused))
+
+
+def keep(source, notebook):
+    """Writes a run that can't be stored where it can be looked at; returns the file's path from the root."""
+    path = sources.ROOT / "build" / f"{source.stem}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+    return path.relative_to(sources.ROOT)
 
 
 def store(source, notebook, measured):

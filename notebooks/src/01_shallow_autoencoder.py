@@ -63,7 +63,7 @@ autoencoder = keras.Sequential([encoder, decoder], name="autoencoder")
 # what makes the training quick on your machine and leaves its results alone.
 
 # %%
-BATCH = budget(256, quick=32)
+BATCH = budget(250, quick=32)
 EPOCHS = budget(8, quick=6)
 
 

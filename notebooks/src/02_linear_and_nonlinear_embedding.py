@@ -374,7 +374,7 @@ def train_linear(start):
         keras.Sequential([keras.Input((K,)), layers.Dense(784, use_bias=False)], name="decoder"),
     )
     before = linear.decoder.get_weights()[0]
-    recipe = {"epochs": budget(10, quick=40), "batch_size": 256, "learning_rate": 3e-3}
+    recipe = {"epochs": budget(10, quick=40), "batch_size": 250, "learning_rate": 3e-3}
     train(linear, centred, f"linear 784-6-784, start {start}", **recipe)
     return before, linear.decoder.get_weights()[0], linear
 
@@ -534,7 +534,7 @@ def train_on_roll(start):
     """Codes and copies of the roll's test points, by a network trained from the random weights of this start."""
     keras.utils.set_random_seed(start)
     network, name = build_mirrored((3, 64, 64, 64, 2), "gelu", "linear"), f"autoencoder, start {start}"
-    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(128, quick=32), "learning_rate": 1e-2}
+    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(125, quick=32), "learning_rate": 1e-2}
     train(network, roll, name, **recipe)
     codes = network.encoder.predict(roll_test, batch_size=500, verbose=0)
     return codes, network.decoder.predict(codes, batch_size=500, verbose=0)
@@ -793,7 +793,7 @@ part, watched = x_train[: budget(10_000, quick=2_000)], x_valid[:1000]
 def compete(arm, rule, start):
     """Errors on 1,000 validation digits after each epoch, (epochs,)."""
     pair = f"{arm}, {rule}"
-    recipe = {"epochs": budget(5, quick=4), "batch_size": budget(128, quick=64), "learning_rate": RATES.get(pair, 1e-3)}
+    recipe = {"epochs": budget(5, quick=4), "batch_size": budget(125, quick=64), "learning_rate": RATES.get(pair, 1e-3)}
     network, name = build_arm(arm, start), f"{pair}, start {start}"
     return train(network, part, name, rule=RULES[rule], validation_data=(watched, watched), **recipe)["val_loss"]
 
@@ -879,7 +879,7 @@ def adam_short_memory(schedule):
 def train_deep(images, make_pair, name, epochs, start):
     """Trains the network of 2006 with today's recipe; returns it with its history."""
     deep = build_arm("GELU", start)
-    batches = FreshBatches(images, make_pair, batch_size=budget(128, quick=32), seed=start)
+    batches = FreshBatches(images, make_pair, batch_size=budget(125, quick=32), seed=start)
     compile_with_schedule(deep, epochs * len(batches), learning_rate=2e-3, rule=adam_short_memory)
     return deep, deep.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks(name)).history
 

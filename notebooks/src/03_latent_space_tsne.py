@@ -67,7 +67,7 @@ def train(name, latent_dim, hidden, seed):
     """Trains a deep autoencoder on the training images; returns it."""
     keras.utils.set_random_seed(seed)
     model = build_dense_autoencoder(latent_dim, hidden=hidden)
-    epochs, batch_size = budget(12, quick=10), budget(256, quick=64)
+    epochs, batch_size = budget(12, quick=10), budget(250, quick=64)
     steps = epochs * -(-len(mnist.x_train) // batch_size)
     learning_rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     model.compile(keras.optimizers.Adam(learning_rate), loss=bernoulli_nll, **fast(model))

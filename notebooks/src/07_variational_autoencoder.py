@@ -65,7 +65,7 @@ plain.compile("adam", loss=bernoulli_nll, **fast(plain))
 plain_history = plain.fit(
     mnist.x_train,
     mnist.x_train,
-    batch_size=budget(256, quick=64),
+    batch_size=budget(250, quick=64),
     epochs=budget(4, quick=2),
     validation_data=(mnist.x_valid, mnist.x_valid),
     verbose=0,
@@ -360,7 +360,7 @@ x_valid = binarise(mnist.x_valid, np.random.default_rng(2))
 x_test = binarise(mnist.x_test, np.random.default_rng(1))
 
 # %%
-BATCH, EPOCHS_2D = budget(128, quick=64), budget(15, quick=3)
+BATCH, EPOCHS_2D = budget(125, quick=64), budget(15, quick=3)
 batches = FreshBatches(mnist.x_train, binarised_pair, batch_size=BATCH, seed=7)
 
 vae_2d = keras.Model(images, decoder(Sampling(seed=7)(KLLayer()(encoder(images)))), name="vae")
@@ -411,7 +411,7 @@ print(f"mean standard deviation of q(z|x): {np.exp(q_log_var / 2).mean():.2f}")
 # %%
 def train(vae, name, loss=bernoulli_nll, pair=binarised_pair, n_epochs=2, weight=1.0):
     """Compiles and fits a VAE on fresh batches; returns it."""
-    batches = FreshBatches(mnist.x_train, pair, batch_size=budget(256, quick=64), seed=7)
+    batches = FreshBatches(mnist.x_train, pair, batch_size=budget(250, quick=64), seed=7)
     vae.compile(optimizer(n_epochs, len(batches)), loss=loss, loss_weights=weight, **fast(vae))
     vae.fit(batches, epochs=n_epochs, verbose=0, callbacks=callbacks(name))
     return vae

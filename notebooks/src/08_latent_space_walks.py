@@ -122,7 +122,7 @@ print("recognised:  " + ",  ".join(f"{name} {share:.3f}" for name, share in cont
 # %%
 def train(model, name, n_epochs, make_pair=binarised_pair, labels=None, seed=8):
     """Trains with Adam; the learning rate rises over half an epoch, then falls to zero along a cosine."""
-    batches = FreshBatches(mnist.x_train, make_pair, labels=labels, batch_size=budget(256, quick=64), seed=seed)
+    batches = FreshBatches(mnist.x_train, make_pair, labels=labels, batch_size=budget(250, quick=64), seed=seed)
     warmup, steps = len(batches) // 2, n_epochs * len(batches)
     learning_rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=3e-3, warmup_steps=warmup)
     model.compile(keras.optimizers.Adam(learning_rate), loss=bernoulli_nll, **fast(model))

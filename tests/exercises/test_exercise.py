@@ -208,6 +208,31 @@ def test_a_random_case_finds_what_no_check_does(capsys):
     assert "of shape (7, 3) was expected, yours has (3,)" in line_of(centred, lambda x: x.mean(axis=0), capsys)
 
 
+def test_of_a_large_result_the_entry_that_is_furthest_off_is_told(capsys):
+    @exercise(checks=[], hint="", returns=as_array, cases=lambda rng: [(np.zeros((3, 4)),)])
+    def plus_one(x):
+        return x + 1
+
+    def nearly(x):
+        result = x + 1
+        result[2, 1] = 7
+        return result
+
+    assert "On a random case 1.0 was expected at [2, 1], yours returns 7.0." in line_of(plus_one, nearly, capsys)
+
+
+def test_keras_does_not_print_the_input_into_the_line(capsys):
+    @exercise(
+        checks=[lambda build: build(4)(np.zeros((2, 28, 28, 1))) and None], hint="", returns=lambda model, n: model
+    )
+    def build(n):
+        return keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(n)])
+
+    line = line_of(build, lambda n: keras.Sequential([keras.Input((784,)), layers.Dense(n)]), capsys)
+    assert "Invalid input shape. Expected shape (None, 784), but input has incompatible shape (2, 28, 28, 1)" in line
+    assert "0." not in line
+
+
 @pytest.mark.parametrize("convert", [ops.convert_to_tensor, np.ndarray.tolist, list])
 def test_the_notebook_gets_arrays_whatever_the_answer_returns(capsys, convert):
     kept = centred.check(lambda x: convert(x - x.mean(axis=0)))
