@@ -232,3 +232,16 @@ def test_start_factor(check_states):
             lambda activation: np.array([1 / slope(activation, 0.05)])[0],
         ],
     )
+
+
+def test_predictions(capsys):
+    for prediction, guess, measured, words in (
+        (ex.flattest, ..., "walking MDS", "not attempted"),
+        (ex.flattest, "Walking MDS", "walking MDS", "✓ flattest: as measured"),
+        (ex.flattest, "LLE", "walking MDS", "✗ flattest: not as measured"),
+        (ex.flattest, "Isomap", "walking MDS", "not a valid answer"),
+        (ex.momentum_trains, "only sigmoid ×4", "only sigmoid ×4", "✓ momentum_trains: as measured"),
+        (ex.momentum_trains, "both", "only sigmoid ×4", "with small ones next to none arrives"),
+    ):
+        prediction.check(guess, measured)
+        assert words in capsys.readouterr().out
