@@ -730,8 +730,8 @@ def test_elbo(vae):
     return -vae.evaluate(x_test, x_test, batch_size=500, verbose=0, return_dict=True)["loss"]
 
 
+# %% tags=["headline"]
 published = "log-likelihood -86.76 nats, 50-D code (Burda, Grosse & Salakhutdinov 2016, table 1)"
-expect("ELBO, 2-D code, binarised test digits", test_elbo(vae_2d), at_least=budget(-140, quick=-195), unit="nats")
 expect(
     "ELBO, 20-D code, binarised test digits",
     test_elbo(vae_20d),
@@ -739,6 +739,7 @@ expect(
     unit="nats",
     published=published,
 )
+expect("ELBO, 2-D code, binarised test digits", test_elbo(vae_2d), at_least=budget(-140, quick=-195), unit="nats")
 
 # %%
 worst_collapse = terms["mean, sum"][:, 1].max()
