@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: covariance, directions from products, shares, angles, maps from distances, first weights."""
+"""Exercises of lesson 02: covariance, directions from products, shares, angles, maps from distances, a start."""
 
 import tracemalloc
 
@@ -237,17 +237,20 @@ def _lengths_come_back(map_from_distances):
     if result.shape != (12, 2):
         return f"12 points on a map of 2 dimensions have the shape (12, 2); yours has {result.shape}"
     if not np.isfinite(result).all():
-        return "Your map has places that are no numbers: did you take the root of a negative eigenvalue?"
+        return (
+            "Your map has places that are no numbers: did you take the root of a negative eigenvalue? "
+            "`eigh` puts the largest ones last"
+        )
     factor = np.mean(_distances(result)) / np.mean(wanted)
+    if factor < 1e-3:
+        return "Your map has no size. Is the factor -1/2 there? Are the largest eigenvalues kept? `eigh` puts them last"
     if np.allclose(_distances(result), factor * wanted) and not np.isclose(factor, 1):
         return f"On your map all distances are {factor:.3g} times too long. Is the factor -1/2 there?"
     if np.allclose(np.linalg.norm(result, axis=0), 1):
         return "Your columns have length 1. Each must be multiplied by the root of its eigenvalue"
     if not np.allclose(_distances(result), wanted):
         pair = f"two points at a distance of {wanted[0, 1]:.3g} are {_distances(result)[0, 1]:.3g} apart on your map"
-        return (
-            f"Points of a plane must keep all distances; {pair}. Are the distances squared, and both means taken off?"
-        )
+        return f"Points of a plane must keep all distances; {pair}. Are the distances squared, both means taken off, the factor -1/2 there, the largest eigenvalues kept and their roots taken?"
 
 
 def _largest_first(map_from_distances):
@@ -293,7 +296,10 @@ def _of_the_sigmoid(start_factor):
     if np.isclose(got, 2, rtol=0.02):
         return "One over the sigmoid's value at 0 is 2. Its slope there is wanted"
     if not np.isclose(got, 4, rtol=0.02):
-        return f"For the sigmoid, with a slope of 1/4, the factor is 4; yours is {got:.4g}"
+        return (
+            f"For the sigmoid, with a slope of 1/4, the factor is 4; yours is {got:.4g}. Keras computes in single "
+            "precision: a step of 0.01 will do, a tiny one won't"
+        )
 
 
 def _of_others(start_factor):
@@ -316,7 +322,7 @@ def _steep(start_factor):
     returns=as_number,
 )
 def start_factor(activation):
-    """Factor by which the first weights must grow so that the units pass on small signals as linear units do."""
+    """Factor by which the initial weights must grow so that the units pass on small signals as linear units do."""
     h = 0.01
     slope = (activation(np.float32(h)) - activation(np.float32(-h))) / (2 * h)
     return 1 / float(slope)
@@ -334,7 +340,7 @@ flattest = Prediction(
 momentum_trains = Prediction(
     "momentum_trains",
     "Which of the two sigmoid networks does momentum bring clearly below the average digit's error?",
-    "With larger first weights a gradient arrives at the first matrices, and momentum can follow it; with small ones "
+    "With larger initial weights a gradient arrives at the first matrices, and momentum can follow it; with small ones "
     "next to none arrives. (The quick profile may take too few steps to show it.)",
     "Look at the gradient of the first matrices. Momentum's steps are as large as the gradient says.",
     options=("neither", "only sigmoid ×4", "both"),

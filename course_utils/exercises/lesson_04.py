@@ -252,7 +252,7 @@ def check_kernels(build_denoiser):
 
 
 def check_layers(answer):
-    for arguments in (SMALL, ((12, 8, 3), (4, 5), 0)):
+    for arguments in (SMALL, ((12, 8, 3), (4, 5), 0), ((16, 8, 2), (3, 5, 4), 2)):
         model, reference = answer(*arguments), build_denoiser.reference(*arguments)
         images = np.random.default_rng(2).normal(size=(6, *arguments[0]))
         if on_data(model, images).shape != images.shape:
@@ -263,21 +263,12 @@ def check_layers(answer):
                 "a ReLU after every one of them"
             )
         maps = np.random.default_rng(3).random((6, *reference.encoder.output.shape[1:]))
-        if not computes_the_same(model.decoder, _climbing_like(model.decoder, maps.shape[1:]), maps):
+        if not computes_the_same(model.decoder, reference.decoder, maps):
             return (
                 "with the same weights your decoder computes something else than one Conv2DTranspose per level, "
-                "padding='same', a ReLU after all but the last, and a sigmoid after that"
+                "padding='same', the encoder's numbers of channels in reverse with a ReLU each, and at last the "
+                "image's channels and a sigmoid"
             )
-
-
-def _climbing_like(decoder, shape):
-    """A decoder as asked for with as many channels in its layers as the given one has."""
-    channels = [kernel[2] for kernel in weight_shapes(decoder, 4)]
-    climbing = keras.Sequential([keras.Input(shape)])
-    for i, n in enumerate(channels, start=1):
-        activation = "relu" if i < len(channels) else "sigmoid"
-        climbing.add(layers.Conv2DTranspose(n, 4, strides=2, padding="same", activation=activation))
-    return climbing
 
 
 def _count(model):
@@ -297,7 +288,7 @@ def _count(model):
     hint=(
         "Encoder: a Conv2D with strides=2, padding='same' and relu for each entry of `filters`, then the middle ones, "
         "without strides. Decoder: an Input of the code's shape, then a Conv2DTranspose with strides=2 per level, the "
-        "last with one filter and a sigmoid. A kernel of 4 × 4 suits a stride of 2."
+        "last with `image_shape[-1]` filters and a sigmoid. A kernel of 4 × 4 suits a stride of 2."
     ),
     returns=lambda model, image_shape, filters, middle: as_autoencoder(model, image_shape),
 )
@@ -365,6 +356,26 @@ def check_strengths(mixed_damage):
             return f"the strength must change from batch to batch, but with {kind} yours is always the same"
 
 
+def check_ranges(mixed_damage):
+    grey, found = _grey(0.5), {}
+    for seed in range(400):
+        damaged, _ = mixed_damage(grey, np.random.default_rng(seed))
+        found.setdefault(_kind(damaged), []).append(damaged)
+    sides = sorted({int(np.sqrt(np.sum(image == 0))) for image in np.concatenate(found["a black block"])})
+    if sides != list(range(4, 15)):
+        return f"the block's side must be any whole number from 4 to 14, both included; yours are {sides}"
+    share = max(np.mean(damaged != 0.5) for damaged in found["salt and pepper"])
+    if not 0.42 < share < 0.56:
+        return f"the share of salt and pepper must go up to 0.5; in 400 batches yours goes up to {share:.2f}"
+    spread = max(np.std(damaged) for damaged in found["Gaussian noise"])
+    rng, many = np.random.default_rng(0), np.full((20, 28, 28, 1), 0.5, np.float32)
+    least, most = (np.std(gaussian_noise(many, sigma, rng)) for sigma in (0.85, 1.0))
+    if not least < spread < most + 0.02:
+        return "σ must go up to 1; the strongest noise of 400 batches is " + (
+            "weaker" if spread <= least else "stronger"
+        )
+
+
 def check_other_images(mixed_damage):
     images = np.random.default_rng(3).random((5, 20, 24, 1), dtype=np.float32)
     for seed in range(12):
@@ -376,17 +387,23 @@ def check_other_images(mixed_damage):
 
 
 def _kind(damaged):
-    """Which damage a batch of grey images has suffered, told from the values that occur."""
+    """Which damage a batch of grey images has suffered, told from its values and where the black ones lie."""
     values = set(np.unique(damaged).tolist())
-    if values == {0.0, 0.5}:
+    if 0.0 in values <= {0.0, 0.5} and all(map(_is_rectangle, damaged[..., 0] == 0)):
         return "a black block"
-    if values == {0.0, 0.5, 1.0}:
+    if values <= {0.0, 0.5, 1.0}:
         return "salt and pepper"
     return "Gaussian noise" if len(values) > 100 else "another kind"
 
 
+def _is_rectangle(mask):
+    """Whether the True entries (height, width) fill their bounding box."""
+    rows, columns = np.nonzero(mask)
+    return len(rows) > 0 and len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+
+
 @exercise(
-    checks=[check_pair, check_three_kinds, check_fresh, check_strengths, check_other_images],
+    checks=[check_pair, check_three_kinds, check_fresh, check_strengths, check_ranges, check_other_images],
     hint=(
         "`rng.integers(3)` picks a kind, `rng.uniform(low, high)` a strength, `rng.integers(4, 15)` a side of "
         "4 to 14. Return the pair (damaged, images)."

@@ -197,6 +197,8 @@ def _attribute_has_the_shape(answer):
 
 def _attribute_points_upwards(answer):
     along = answer(*_two_digits_of_codes())[0]
+    if np.isnan(along):
+        return "Yours holds NaN, the mean of nothing: loop over the labels that occur, take quarters within each."
     if not along > 0:
         return f"The vector must point to more of the attribute: its first entry is positive here. Yours: {along:.4g}."
 
@@ -301,7 +303,10 @@ def _walk_visits_every_station(answer):
     cases=lambda rng: [(rng.normal(size=(5, 4)), 17), (rng.normal(size=(3, 2)), 50)],
 )
 def closed_walk(stations, n_frames):
-    """Codes (n_frames, latent_dim) at equal steps on the straight way through all stations and back to the first."""
+    """Codes (n_frames, latent_dim) at equal steps on the straight way through all stations and back to the first.
+
+    Frame 0 is the first station; the step after the last frame leads back to it.
+    """
     corners = np.concatenate([stations, stations[:1]])
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     covered = np.concatenate([[0], np.cumsum(lengths)])
@@ -314,7 +319,7 @@ def _one_hand_a_row(answer):
     share = answer(table)
     if not np.isclose(share, 1):
         why = " Does one of your variances divide by n - 1? Use np.var as it is." if share > 1 else ""
-        return f"If all pictures of a row are alike, the code explains everything: 1 is due, yours is {share:.4g}.{why}"
+        return f"If all pictures of a row are alike, the rows' means explain everything: 1, yours is {share:.4g}.{why}"
 
 
 def _digits_do_not_count(answer):
@@ -331,7 +336,7 @@ def _hands_that_cancel(answer):
     table = np.array([[1.0, -1.0], [-1.0, 1.0], [2.0, -2.0], [-2.0, 2.0]])
     share = answer(table)
     if not np.isclose(share, 0):
-        return f"If all rows have one mean, the code explains nothing: the share must be 0, yours is {share:.4g}."
+        return f"If all rows have one mean, the rows' means explain nothing: the share must be 0, yours is {share:.4g}."
 
 
 def _variances_not_deviations(answer):

@@ -58,8 +58,8 @@ class Prediction:
         print(f"{sign} {self.name}: {verdict}. {compared} {self.why}")  # the why also if right: by luck, perhaps
 
     def _choice(self, guess):
-        texts = {option.casefold(): option for option in self.options}
-        return texts.get(guess.strip().casefold()) if isinstance(guess, str) else None
+        texts = {_typed(option): option for option in self.options}
+        return texts.get(_typed(guess)) if isinstance(guess, str) else None
 
     def _number(self, guess):
         """The guess as a float, or None if it is no finite number."""
@@ -86,3 +86,8 @@ class Prediction:
     def solution(self):
         """Prints why the run comes out as it does."""
         print(f"{self.question} {self.why}")
+
+
+def _typed(text):
+    """A text as it may be typed: small letters, and x for ×."""
+    return text.strip().casefold().replace("×", "x")

@@ -636,7 +636,7 @@ for middle in range(4):
 # ### Exercise 5: build the denoiser
 #
 # Return an `Autoencoder(encoder, decoder)` of convolutions only. Each entry of `filters` is a level of the encoder, that many channels at half the height and width; then come `middle` convolutions of 3 × 3 that keep shape and channels.
-# Use 4 × 4 kernels where the size changes, `padding="same"` throughout, and ReLU after every layer but the last. The decoder climbs back with one `Conv2DTranspose` a level and ends in a sigmoid. Encoder and decoder
+# Use 4 × 4 kernels where the size changes, `padding="same"` throughout, and ReLU after every layer but the last. The decoder climbs back with one `Conv2DTranspose` a level, through the numbers of channels in reverse (for `filters=(24, 48)` to 24, then to the image's), and ends in a sigmoid. Encoder and decoder
 # are two `keras.Model`; `Autoencoder` comes from `course_utils.models`.
 
 
@@ -744,10 +744,14 @@ METHODS = FILTERS | {
 
 
 # %%
+mean_digit = mnist.x_train.mean(axis=0)  # an answer that does not look at the image
+
+
 def decibels(run):
     """Mean PSNR of what `compare` gave, by line of the table: the damaged images, each filter, each network's seeds."""
     clean, damaged, _, helped, _ = run
     result = {"as it is": [np.mean(psnr(clean, damaged))]}
+    result["mean digit"] = [np.mean(psnr(clean, np.broadcast_to(mean_digit, clean.shape)))]
     result |= {name: [np.mean(psnr(clean, helped[name]))] for name in FILTERS}
     result["best filter"] = max(result[name] for name in FILTERS)
     for name, models in NETWORKS.items():
@@ -761,7 +765,7 @@ STRENGTHS = (0.1, 0.25, 0.5, 1.0, 1.5)
 noises = {f"σ = {sigma:g}": lambda x, rng, sigma=sigma: gaussian_noise(x, sigma, rng) for sigma in STRENGTHS}
 runs = {name: compare(damage, METHODS) for name, damage in noises.items()}
 measured = {name: decibels(run) for name, run in runs.items()}
-lines = ("as it is", "best filter", *NETWORKS)
+lines = ("as it is", "mean digit", "best filter", *NETWORKS)
 by_line = {line: [np.mean(measured[name][line]) for name in noises] for line in lines}
 curves(by_line, "σ of the noise", "mean PSNR (dB)", x=STRENGTHS)
 
@@ -780,7 +784,7 @@ for name in ("σ = 0.1", "σ = 1", "σ = 1.5"):
 image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Away from its training the specialist's lead shrinks on both sides. The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise.
+# **What to notice.** Away from its training the specialist's lead shrinks on both sides. (The flat line is the mean training digit, given as the answer to every image: whoever does not beat it might as well not look.) The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise.
 # The generalist has met strong noise and is more cautious. It pays for that at $\sigma = 0.5$, where it had fewer lessons. Which of the two is better is a question about the noise to come.
 #
 # And look at the left end of the curves. At $\sigma = 0.1$ the filters win by far, and the networks do hardly better than no restoring at all (in the quick profile worse).
@@ -949,7 +953,7 @@ strangers = {
 others = {name: damages[name] for name in list(damages)[1:]} | strangers
 runs |= {name: compare(damage, METHODS) for name, damage in others.items()}
 measured |= {name: decibels(runs[name]) for name in others}
-lines = ("as it is", *FILTERS, *NETWORKS, *(f"{name}, no help" for name in NETWORKS))
+lines = ("as it is", "mean digit", *FILTERS, *NETWORKS, *(f"{name}, no help" for name in NETWORKS))
 columns = {"σ = 0.5": "noise\nσ = 0.5"} | {name: name.split(",")[0].replace(" ", "\n", 1) for name in others}
 numbers = np.array([[np.mean(measured[name][line]) for name in columns] for line in lines])
 table(numbers, lines, list(columns.values()), title="mean PSNR (dB) on test digits")
@@ -964,13 +968,13 @@ for name in strangers:
 image_rows(rows | {"original": originals[:10]})
 
 # %% [markdown]
-# **What to notice.** Thin white lines go surprisingly well: like salt, they are bright where nothing around them is. And see the second column: the specialist, which knows Gaussian noise only, is good at salt and pepper too, for that is
-# also independent from pixel to pixel. The rest goes badly. Blotches are as smooth and as wide as strokes, so the networks turn them into strokes and write digits that nobody wrote. A white block is taken for ink, though a black one was the generalist's third kind.
+# **What to notice.** Thin white lines go surprisingly well: across the line they stand alone, as salt does. But where a line touches a stroke it may become one. And see the second column: the specialist, which knows Gaussian noise only, is good at salt and pepper too, for that is
+# also independent from pixel to pixel. The rest goes badly. Blotches, on which nobody is far above the mean digit, are as smooth and as wide as strokes, so the networks turn them into strokes and write digits that nobody wrote. A white block is taken for ink, though a black one was the generalist's third kind.
 #
 # Low contrast is instructive. It destroys nothing, and without help it costs the fully trained networks more than anything else compared with the filters: a background that is grey everywhere was in no training batch. The field calls that *out of distribution*. The stretch takes the trouble away,
 # and the network then sees a clean digit. What is left of the filters' lead is the detour again. A filter needs no such help: it is **equivariant** to gain and offset, that is, a dimmed input gives a dimmed output. A network has that property only if someone builds it in.
 #
-# Nothing in the answer warns you. The network does not know what it does not know.
+# The answer carries no warning. Some of these failures can be seen, others look like clean digits. The network does not know what it does not know.
 #
 # The dim pictures of the filters have a reason too. Where a filter can't tell blotch from stroke, the best gain is a small one: grey is the safe answer for the squared error. It is the same caution as the posterior mean's, with only two numbers to express it.
 #

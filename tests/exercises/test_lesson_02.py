@@ -191,7 +191,7 @@ def test_map_from_distances(check_states):
             "Your columns have length 1": lambda distances, k: places(distances, k, root=False),
             "Are the distances squared": lambda distances, k: places(distances, k, power=1),
             "both means taken off": lambda distances, k: places(distances, k, centre=False),
-            "apart on your map": lambda distances, k: places(distances, k, smallest=True),
+            "Your map has no size": lambda distances, k: places(distances, k, smallest=True),
             "must be PCA's, but for signs": lambda distances, k: places(distances, k)[
                 :: -1 if len(distances) == 9 else 1
             ],

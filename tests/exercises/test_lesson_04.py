@@ -1,6 +1,7 @@
 """The exercises of lesson 04 in their four states."""
 
 import math
+from functools import partial
 
 import keras
 import numpy as np
@@ -105,7 +106,7 @@ def conv_denoiser(image_shape, filters, middle, *, activation="relu", last="sigm
     encoder = [layers.Conv2D(n, kernel, strides=strides, **same) for n in filters]
     encoder += [layers.Conv2D(filters[-1], how.get("inner", 3), **same) for _ in range(middle)]
     last = {"padding": "same", "activation": last}
-    decoder = [layers.Conv2DTranspose(n, kernel, strides=strides, **same) for n in filters[::-1][: len(filters) - 1]]
+    decoder = [layers.Conv2DTranspose(n, kernel, strides=strides, **same) for n in filters[::-1][1:]]
     decoder.append(layers.Conv2DTranspose(image_shape[-1], kernel, strides=strides, **last))
     if how.get("upsample"):
         decoder = [layers.UpSampling2D(4), layers.Conv2D(image_shape[-1], kernel, **last)]
@@ -163,9 +164,19 @@ def test_build_denoiser(check_states):
             "the encoder has [(4, 4), (4, 4), (3, 3)]; yours: [(5, 5), (5, 5), (3, 3)]": spoilt(kernel=5),
             "the decoder has [(4, 4), (4, 4)]; yours: [(4, 4)]": spoilt(upsample=True),
             "a ReLU after every one": spoilt(activation="elu"),
-            "a sigmoid after that": lambda shape, filters, middle: Autoencoder(
+            "and a sigmoid": lambda shape, filters, middle: Autoencoder(
                 conv_denoiser(shape, filters, middle).encoder,
                 conv_denoiser(shape, filters, middle, activation="elu").decoder,
+            ),
+            "channels in reverse": lambda shape, filters, middle: Autoencoder(
+                conv_denoiser(shape, filters, middle).encoder,
+                keras.Sequential(
+                    [
+                        keras.Input((shape[0] // 2 ** len(filters), shape[1] // 2 ** len(filters), filters[-1])),
+                        *(layers.Conv2DTranspose(n, 4, 2, "same", activation="relu") for n in filters[:-1]),
+                        layers.Conv2DTranspose(shape[-1], 4, 2, "same", activation="sigmoid"),
+                    ]
+                ),
             ),
             "in a sigmoid": spoilt(last="linear"),
             "Leave Dense and Flatten out": with_dense_layer,
@@ -178,15 +189,15 @@ def test_build_denoiser(check_states):
 
 
 def test_mixed_damage(check_states):
-    def kinds(images, rng):
+    def kinds(images, rng, sigma=1.0, share=0.5, sides=(4, 15)):
         return [
-            lambda: gaussian_noise(images, rng.uniform(0.2, 0.8), rng),
-            lambda: salt_and_pepper(images, rng.uniform(0.1, 0.4), rng),
-            lambda: mask_block(images, int(rng.integers(6, 12)), rng),
+            lambda: gaussian_noise(images, rng.uniform(0, sigma), rng),
+            lambda: salt_and_pepper(images, rng.uniform(0, share), rng),
+            lambda: mask_block(images, int(rng.integers(*sides)), rng),
         ]
 
-    def correct(images, rng):
-        return kinds(images, rng)[rng.integers(3)](), images
+    def correct(images, rng, **ranges):
+        return kinds(images, rng, **ranges)[rng.integers(3)](), images
 
     def all_at_once(images, rng):
         return mask_block(salt_and_pepper(gaussian_noise(images, 0.3, rng), 0.2, rng), 8, rng), images
@@ -215,6 +226,10 @@ def test_mixed_damage(check_states):
                 ](),
                 images,
             ),
+            "4 to 14, both included": partial(correct, sides=(4, 14)),
+            "must go up to 0.5": partial(correct, share=0.3),
+            "is weaker": partial(correct, sigma=0.5),
+            "is stronger": partial(correct, sigma=2.0),
             "Several things are to be returned": lambda images, rng: correct(images, rng)[0],
             "yours returns 3 things": lambda images, rng: (*correct(images, rng), 0),
         },

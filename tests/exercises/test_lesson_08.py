@@ -308,6 +308,6 @@ def test_share_of_the_hand(check_states):
         "standard deviations": of_deviations,
         "divide by n - 1": mixed_variances,
         "in place": in_place,
-        "1 is due": rows_taken_off,
+        "explain everything: 1,": rows_taken_off,
     }
     check_states(ex.share_of_the_hand, wrong=wrong, right=[variance_within_rows, by_sums_of_squares, in_keras])
