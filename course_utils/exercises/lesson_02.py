@@ -250,7 +250,10 @@ def _lengths_come_back(map_from_distances):
         return "Your columns have length 1. Each must be multiplied by the root of its eigenvalue"
     if not np.allclose(_distances(result), wanted):
         pair = f"two points at a distance of {wanted[0, 1]:.3g} are {_distances(result)[0, 1]:.3g} apart on your map"
-        return f"Points of a plane must keep all distances; {pair}. Are the distances squared, both means taken off, the factor -1/2 there, the largest eigenvalues kept and their roots taken?"
+        return (
+            f"Points of a plane must keep all distances; {pair}. Are the distances squared, and both means taken off? "
+            "Is the factor -1/2 there, are the largest eigenvalues kept and their roots taken?"
+        )
 
 
 def _largest_first(map_from_distances):

@@ -57,7 +57,7 @@ mnist = load("mnist")
 # Lesson 01's deep autoencoder again, a little smaller. Write $f$ for its encoder and $x$ for an image; the code is $z = f(x) \in \mathbb{R}^{32}$.
 # The labels play no part in the training. We use them only afterwards, to colour and to count.
 #
-# We train it three times, from three seeds (twice in the quick profile). The maps show the first network; whatever we say of autoencoders against something else is measured on all three.
+# We train it three times, from three seeds (twice in the quick profile). The maps are of the first network; accuracies and clusterings are measured on all three.
 #
 # (`budget(12, quick=10)` is 12 in the full profile and 10 in the quick one. `callbacks` draws a progress bar and lets an interrupted fit go on; `fast` makes fits faster and changes nothing else.)
 
@@ -152,7 +152,7 @@ for name, runs in rebuilt.items():
 image_rows({"test digit": mnist.x_test[queries]} | {name: runs[0][queries] for name, runs in rebuilt.items()})
 
 # %% [markdown]
-# **What to notice.** PCA spreads 0 and 1 apart and piles the others up (4, 7 and 9 above one another, the 4 and the 9 in the same place): its two directions were chosen to vary much, not to tell digits apart.
+# **What to notice.** PCA spreads 0 and 1 apart and piles the others up (4, 7 and 9 on top of one another, the 4 and the 9 in the same place): its two directions were chosen to vary much, not to tell digits apart.
 # The two trained units open the plane like a fan: some digits get a sector of their own, others crowd at its hub. *Which* digits get one depends on the seed; the error hardly does.
 # Their reconstructions are readable more often, though some show another digit; 32 units draw every digit well. A code with two numbers must give something up;
 # a *map* of the 32-number code need not give up the same things.
@@ -261,7 +261,7 @@ for what, values in {"distance to the 30th": far, "√(30th² - nearest²)": gro
 # ### Why not a Gaussian on the map as well?
 #
 # Look at the two distances above. In the code the 30th neighbour is less than twice as far as the nearest: high-dimensional space has room for many points that are all *moderately* far.
-# A plane has not. Where points cover it evenly, the 30th neighbour lies $\sqrt{30} \approx 5.5$ times as far as the first. Whoever wants to draw all moderate distances true to size finds
+# A plane has not. Where points are strewn evenly over it, the 30th neighbour lies about six times as far as the first (of the order of $\sqrt{30}$). Whoever wants to draw all moderate distances true to size finds
 # no room for them. This is the **crowding problem**.
 #
 # ### Exercise 3: where a pair comes to rest
@@ -288,7 +288,7 @@ at_rest = {"Gaussian": gaussian, "Student's t": student}
 curves(at_rest, "similarity of the pair (1: wants to touch)", "distance on the map", x=shares, log_x=True, log_y=True)
 
 # %% [markdown]
-# **What to notice.** Similar pairs, on the right, are drawn equally near by both. A pair that is a thousand times less similar rests at 2.6 under the Gaussian and at 32 under Student's t.
+# **What to notice.** Similar pairs, on the right, are drawn equally near by both. A pair with a thousandth of the largest possible similarity rests at 2.6 under the Gaussian and at 32 under Student's t (with the same $S$ for both).
 # The heavy tail answers a *moderate* distance in the code by a *long* one on the map, and so makes the room that the plane lacks.
 #
 # A prediction: what becomes of our map if we use the Gaussian in the plane, too? (That is symmetric SNE, the method before t-SNE.) Write `"run together"`, `"part further"`
@@ -303,7 +303,7 @@ crowding_guess = ...  # "run together", "part further" or "stay as they are"
 # $$ \frac{\partial\, \mathrm{KL}}{\partial u_i} = 4 \sum_j (p_{ij} - q_{ij})\, w_{ij}\, (u_i - u_j), \qquad
 # w_{ij} = \begin{cases} (1 + \lVert u_i - u_j\rVert^2)^{-1} & \text{Student's t} \\ 1 & \text{Gaussian} \end{cases} $$
 #
-# A spring pulls where $p_{ij} > q_{ij}$ and pushes where $p_{ij} < q_{ij}$: all are at rest at the distances of exercise 3.
+# A spring pulls where $p_{ij} > q_{ij}$ and pushes where $p_{ij} < q_{ij}$: each of them alone would be at rest at the distance of exercise 3. All at once they can't, and the map settles where the forces on every point cancel.
 # Now we follow it downhill. Two tricks from van der Maaten & Hinton (2008): a **momentum** lets each step keep a part of the last one, and in the first steps, here 100, all $p_{ij}$ are multiplied by 4
 # ("early exaggeration"), which pulls groups together while they can still pass through each other.
 
@@ -336,8 +336,9 @@ def draw_map(p, start, heavy=True, steps=500, exaggerated=100, learning_rate=50.
 code_pca = PCA(2).fit(codes_train).transform(codes_test).astype(float)  # the start, tiny: the code's own PCA
 start = 1e-4 * code_pca[few] / code_pca[few, 0].std()
 maps, kls = draw_map(p, start)
-light_maps, _ = draw_map(p, start, heavy=False, learning_rate=5.0)  # it needs smaller steps, and gets no farther
-print(f"KL after the exaggeration {kls[100]:.2f}, at the end {kls[-1]:.2f} nats")
+light_maps, light_kls = draw_map(p, start, heavy=False, learning_rate=5.0)
+print(f"KL after the exaggeration {kls[100]:.2f}, at the end {kls[-1]:.2f} nats;", end=" ")
+print(f"with the Gaussian {light_kls[-100]:.2f} after 400 steps and {light_kls[-1]:.2f} at the end: it has arrived")
 moments = {f"Student's t, after {step} steps": maps[step - 1] for step in (25, 100, 500)}
 latent_maps(moments | {"Gaussian, after 500 steps": light_maps[-1]}, few_labels)
 
@@ -396,6 +397,9 @@ strays = np.flatnonzero(own_on_map < 0.3)
 print(f"{len(strays)} of {len(labels)} digits have at most 2 of their own kind among their 10 neighbours on the map.")
 print(f"In the code, of their 10 neighbours {10 * own_in_code[strays].mean():.1f} are of their kind;", end=" ")
 print(f"for all digits {10 * own_in_code.mean():.1f}")
+print(
+    f"{np.mean(own_in_code[strays] < 0.5):.0%} of the strays have mostly other digits for neighbours in the code, too."
+)
 some_strays = strays[:10]
 in_code = NearestNeighbors(n_neighbors=3).fit(codes_test[shown]).kneighbors(return_distance=False)[some_strays]
 rows = {"stray": mnist.x_test[some_strays]}
@@ -404,7 +408,7 @@ titles = [f"{labels[i]}: " + " ".join(map(str, labels[near])) for i, near in zip
 image_rows(rows, titles)
 
 # %% [markdown]
-# **What to notice.** The map did not make most of them. In the code, too, most of a stray's neighbours are other digits on average, and often you can see why. A few are the map's own work: they have their own kind as nearest neighbours in the code.
+# **What to notice.** The map did not make most of them: for the share printed last the code's neighbours are mostly other digits, too, and often you can see why. A few are the map's own work: they have their own kind as nearest neighbours in the code.
 #
 # <details><summary>The island of 1s lies stretched out. Why, and what does its length mean?</summary>
 #
@@ -503,7 +507,7 @@ for value, places in by_perplexity.items():
 # %% [markdown]
 # **What to notice.** With perplexity 2 a point cares for two neighbours, and the map falls into crumbs, a few look-alikes each, with no gaps between the digits.
 # From 5 on there are islands. For the 10 nearest neighbours a middle perplexity does best; the 100 nearest ask for a high one, though the differences are small.
-# None of these pictures is the true one. Look for the 6s at 30 and at 100: the same codes, another place.
+# None of these pictures is the true one. Compare 30 with 100 digit by digit: the same codes, and some digits have moved to another place (in our run the 2s, from an island at the edge to the middle).
 # What changes from map to map cannot be believed. What stays, such as 4 and 9 side by side, may be true; but it may also be a habit of the method, as section 6 shows, so check it in the code.
 
 # %% [markdown]
@@ -549,11 +553,11 @@ again = tsne(some_codes, init="random", seed=0).embedding_
 print(f"{len(some_labels)} digits, PCA against random start: {digit_order(by_perplexity[30], again, some_labels):.2f}")
 
 # %% [markdown]
-# **What to notice.** Some pairs of starts agree almost wholly, others much less, and the losses at the end hardly differ: the loss can't tell which map is right. Each point feels only its neighbourhood, so which islands
-# end up side by side is partly an accident of the start, most of all where points are few. With the 2,000 digits of the full profile (last line) the accident shrinks.
+# **What to notice.** The pairs of starts agree well, but not wholly, and the losses at the end hardly differ: the loss can't tell which map is right. Each point is pulled only by its neighbourhood, so which islands
+# end up side by side is partly an accident of the start, most of all where points are few. With the 2,000 digits of the full profile the one pair that we tried agrees better (last line); one pair proves little.
 #
-# Does a PCA start help? It begins with far distances in a sensible order, and Kobak & Linderman (2021) show that this often keeps the global picture where a random start loses it. Look at the line that counts:
-# if the start decided it here, no random start would come nearer to the code than the PCA start. So few digits are a small trial either way. PCA is the default to use, for it is repeatable and often helps; it makes no map true.
+# Does a PCA start help? It begins with far distances in a sensible order, and Kobak & Linderman (2021) show that this often keeps the global picture where a random start loses it. The cell before last counts how many random starts
+# came nearer to the code's order than the PCA start; here some did, so here it was no advantage. One trial with few digits proves little either way. PCA is the default to use, for it is repeatable and often helps; it makes no map true.
 
 # %% [markdown]
 # ## 6. What t-SNE distances, sizes and gaps do not mean
@@ -615,7 +619,7 @@ table(relative, list(digit_extents), range(10), title="Extent of each digit", xl
 
 # %% [markdown]
 # **Clusters out of nothing.** The last test: points with no groups at all, one round Gaussian cloud. We map it, let *k-means* (section 7 explains it) cut each map into eight clusters,
-# and ask the **silhouette** how good they are. For each point it compares the mean distance to its own cluster with that to the next cluster: near 1 for compact groups far apart, 0 for none.
+# and ask the **silhouette** how good they are. For each point it compares the mean distance to its own cluster with that to the next cluster: near 1 for compact clusters far apart, near 0 where the next cluster is as near as one's own.
 # What do you expect of a cloud without groups?
 
 # %%
@@ -647,13 +651,13 @@ print(
 # correlation), but the rulers take this away, as they took away the width of cluster 2, and an even disc remains. (Lesson 08 comes back to the shell.)
 #
 # The silhouettes hold two warnings. k-means cuts *any* flat cloud into eight slices that the silhouette likes, two of the true coordinates as well; so a silhouette on a map is no evidence of groups, and it does not even
-# see the knots. Measured in the cloud itself, the same clusters have a silhouette of about 0. There it tells the truth.
+# see the knots. Measured in the cloud itself, the same clusters have a silhouette of about 0: no support for groups. (That alone does not prove that there are none. In many dimensions real groups, such as the ten digits, can score near 0 as well.)
 
 # %% [markdown]
 # ## 7. Clusters without a map: k-means
 #
-# k-means looks for groups in the code itself, in all 32 dimensions. It keeps $K$ centres $c_1, \dots, c_K$ (the k of its name; our small $k$ counts neighbours) and repeats two steps that each lower
-# the inertia $\sum_i \lVert z_i - c_{a(i)} \rVert^2$: assign each code to its nearest centre, $a(i)$; move each centre to the mean of its codes.
+# k-means looks for groups in the code itself, in all 32 dimensions. It keeps $K$ centres $c_1, \dots, c_K$ (the k of its name; our small $k$ counts neighbours) and repeats two steps that never raise
+# the inertia $\sum_i \lVert z_i - c_{a(i)} \rVert^2$ (printed below as a mean per digit): assign each code to its nearest centre, $a(i)$; move each centre to the mean of its codes.
 #
 # ### Exercise 5: the assignment
 
@@ -685,7 +689,7 @@ for step in range(31):
 #
 # $$ \mathrm{NMI} = \frac{I(C; Y)}{\tfrac12 (H(C) + H(Y))} \in [0, 1], $$
 #
-# where $H$ is the entropy and $I(C; Y) = H(Y) - H(Y \mid C)$ the mutual information.
+# where $H$ is the entropy and $I(C; Y) = H(Y) - H(Y \mid C)$ the mutual information; $H(Y \mid C)$ is the entropy of the labels within a cluster, averaged over the clusters by their size.
 #
 # ### Exercise 6: purity
 
@@ -748,9 +752,14 @@ ex.space_guess.check(space_guess, max(means, key=lambda name: means[name][1]))
 for name, values in means.items():
     print(f"NMI {name:16} {values[1]:.3f} ± {deviations[name][1]:.3f}")
 ahead = means["whitened code"][1] - means["pixels"][1]
-scatter = np.hypot(deviations["whitened code"][1], deviations["pixels"][1])
+# Runs that share a network are not independent: the code's spread counts as that of so many networks.
+errors = (
+    deviations["whitened code"][1] / np.sqrt(len(wide)),
+    deviations["pixels"][1] / np.sqrt(len(clusterings["pixels"])),
+)
+scatter = np.hypot(*errors)
 print(
-    f"whitened code ahead of the pixels by {ahead:.3f}, or {ahead / scatter:.1f} standard deviations of such a difference"
+    f"whitened code ahead of the pixels by {ahead:.3f}, or {ahead / scatter:.1f} standard errors of this difference of means"
 )
 chosen = max(("code", "whitened code"), key=lambda name: on_valid[name][:, 1].mean())
 print(f"\nOf the two codes, the validation digits prefer: {chosen}")
@@ -759,7 +768,7 @@ print(f"\nOf the two codes, the validation digits prefer: {chosen}")
 # **What to notice.** Look at the error bars first: one standard deviation over starts, and for codes over networks as well. Pixels, PCA-32 and the code as it comes lie within one or two
 # of them. A single run of each, which is what one usually sees, would have allowed any story about their order.
 #
-# Is the whitened code ahead? The line above says by how many standard deviations; below two, say nothing. It is the *code* that whitening helps, whose scales are arbitrary. In PCA the scales mean something:
+# Is the whitened code ahead? The line above says by how many standard errors; below two, say nothing. In the full profile it is: whitening helps the *code*, whose scales are arbitrary. In PCA the scales mean something:
 # small directions matter less than large ones, and to stretch them gains nothing. In the quick profile all five are close together.
 #
 # For comparison: Xie, Girshick & Farhadi (2016) report an accuracy of 0.53 for k-means on MNIST's pixels, with each label given to one cluster only, which is never more
@@ -795,16 +804,18 @@ image_rows(rows, list("ABCDEFGHIJ"))
 # %% [markdown]
 # **What to notice.** Each column is one cluster of the table above. Its mean image is a blur of all its digits. The mean of their codes, decoded, is sharper, for averaging codes
 # averages handwriting, while averaging pixels lays ink over ink. Where a cluster mixes digits, its mean code may decode to no clear digit, or to a clear one that hides the mixture: compare with the cluster's row of the table.
-# And k-means often finds a *style*: upright and slanted 1s may get clusters of their own, while 4 and 9 have to share theirs, and so do 3, 5 and 8.
+# And k-means often finds a *style*: upright and slanted 1s may get clusters of their own, while 4 and 9 share theirs, and most 5s are with the 3s or the 8s.
 
 # %%
 numbers = budget((10, 20, 40, 80), quick=(10, 20, 40))
-finer = np.array([agreement(k_means(spaces[chosen][0], 0, n)[1], mnist.y_test) for n in numbers])
+finer = np.array(
+    [[agreement(k_means(codes, 0, n)[1], mnist.y_test) for codes in spaces[chosen]] for n in numbers]
+).mean(axis=1)  # over the networks
 curves(dict(zip(groups, finer.T)), "number of clusters", "score", x=numbers)
 
 # %% [markdown]
 # **What to notice.** With more clusters purity climbs steadily, because more clusters give more names away. Normalised mutual information
-# moves much less: the entropy $H(C)$ in its denominator makes every further cluster pay. Compare purities at equal numbers of clusters only.
+# does not rise: the entropy $H(C)$ in its denominator makes every further cluster pay. (Means over the networks; changes of two or three hundredths mean nothing.) Compare purities at equal numbers of clusters only.
 
 # %% [markdown]
 # ## 8. The neighbours' vote
@@ -814,26 +825,29 @@ curves(dict(zip(groups, finer.T)), "number of clusters", "score", x=numbers)
 
 
 # %%
-def neighbour_accuracy(space):
-    """Share of test digits named rightly by the vote of their 5 nearest training digits."""
-    return KNeighborsClassifier(5).fit(space[0], mnist.y_train).score(space[2], mnist.y_test)
+def named_rightly(space):
+    """Which test digits the vote of their 5 nearest training digits names rightly, (n,)."""
+    return KNeighborsClassifier(5).fit(space[0], mnist.y_train).predict(space[2]) == mnist.y_test
 
 
 to_vote = {"PCA-2": [pca_2], "2 units": narrow_codes, "PCA-32": [pca_32], "32 units": wide_codes, "pixels": [pixels]}
-vote = {name: np.array([neighbour_accuracy(space) for space in versions]) for name, versions in to_vote.items()}
+right = {name: np.array([named_rightly(space) for space in versions]) for name, versions in to_vote.items()}
+vote = {name: runs.mean(axis=1) for name, runs in right.items()}
 accuracy = {name: values.mean() for name, values in vote.items()}
 over_seeds = {name: values.std(ddof=1) if len(values) > 1 else 0.0 for name, values in vote.items()}
 bars(accuracy, "accuracy of the vote, test digits", spread=over_seeds)
 
 # %%
 print("32 units, by seed:", *np.round(vote["32 units"], 4), " 2 units, by seed:", *np.round(vote["2 units"], 4))
-of_digits = np.sqrt(accuracy["pixels"] * (1 - accuracy["pixels"]) / len(mnist.y_test))
-print(f"with other test digits, as many, the pixels' accuracy would differ by about ± {of_digits:.4f}")
+by_pixels = right["pixels"][0]
+for name in ("PCA-32", "32 units"):
+    ours = right[name][0]
+    print(f"of the test digits {np.sum(ours & ~by_pixels)} are named rightly by {name} alone,", end=" ")
+    print(f"{np.sum(~ours & by_pixels)} by the pixels alone")
 
 # %% [markdown]
-# **What to notice.** The 32-unit code names the label about as well as all 784 pixels do: little of what tells digits apart is lost. Between the three bars with 32 numbers or more lie a few
-# thousandths in the full profile, and with other test digits each would move by one or two (last line), although the seeds hardly differ. Don't rank them.
-# And give the credit to the right cause: PCA with 32 numbers does at least as well, so this accuracy says how little was lost and not how deep the encoder is.
+# **What to notice.** The 32-unit code names the label about as well as all 784 pixels do: little of what tells digits apart is lost. All bars are about the same test digits, so compare digit by digit (last lines): counts that differ by more than twice the root of their sum are no chance. In the full profile the code and the pixels are too close to rank.
+# PCA with 32 numbers is ahead of both, by little. So give the credit to the right cause: this accuracy says how little was lost and not how deep the encoder is.
 #
 # With two numbers the difference is real: the trained bottleneck keeps more than two principal components do, from each of the three seeds. But *how much* more depends on the seed: compare the three accuracies of 2 units, printed above,
 # with the differences between the bars on the right. (In the quick profile, with 3,500 digits to learn from, the lead is smaller, and the code stays a little behind the pixels.)
@@ -870,17 +884,17 @@ expect(
 expect(
     "NMI of ten clusters of the whitened code, mean over starts",
     means["whitened code"][1],
-    at_least=budget(0.53, quick=0.45),
+    at_least=budget(0.49, quick=0.45),
 )
 
 # %%
 kept = scores["t-SNE of the 32-unit code"][0] / of_seeds[:, 0].mean()
-expect("kNN recall: ratio of t-SNE to the 2-unit maps, mean over seeds", kept, at_least=budget(3, quick=2.6))
+expect("kNN recall: t-SNE of the first code over the mean of the 2-unit maps", kept, at_least=budget(3, quick=2.6))
 
 # %% [markdown]
 # ## Summary
 #
-# - A 32-unit code keeps who resembles whom: its neighbours vote for the right label about as often as neighbours in the pixels do, with a twenty-fifth of the numbers.
+# - A 32-unit code keeps who is of whose kind: its neighbours vote for the right label about as often as neighbours in the pixels do, with a twenty-fifth of the numbers.
 # - PCA and a 2-unit bottleneck draw maps that can place new images and be decoded. Neither was asked to keep neighbours.
 # - t-SNE matches probabilities of being neighbours. Every point gets its own ruler $\sigma_i$, so that all have the same perplexity; Student's t makes room on the crowded plane.
 # - On a t-SNE map believe the company that a point keeps. Sizes, gaps and distances between islands mean little, and clumps may come from nothing.
@@ -899,7 +913,7 @@ expect("kNN recall: ratio of t-SNE to the 2-unit maps, mean over seeds", kept, a
 # ## References
 #
 # - van der Maaten & Hinton, [Visualizing data using t-SNE](https://jmlr.org/papers/v9/vandermaaten08a.html), 2008: the method and perplexity.
-# - Hinton & Roweis, [Stochastic neighbor embedding](https://papers.nips.cc/paper/2276-stochastic-neighbor-embedding), 2002: the method before the t.
+# - Hinton & Roweis, [Stochastic neighbor embedding](https://papers.nips.cc/paper/2276-stochastic-neighbor-embedding), 2002: the first SNE, with one-sided probabilities.
 # - van der Maaten, [Learning a parametric embedding by preserving local structure](https://proceedings.mlr.press/v5/maaten09a.html), 2009: t-SNE with an encoder.
 # - van der Maaten, [Accelerating t-SNE using tree-based algorithms](https://jmlr.org/papers/v15/vandermaaten14a.html), 2014: Barnes-Hut, as in scikit-learn.
 # - LeCun, Bottou, Bengio & Haffner, [Gradient-based learning applied to document recognition](https://doi.org/10.1109/5.726791), 1998: MNIST, and nearest neighbours on its pixels.
