@@ -28,8 +28,6 @@
 # - which spread between seeds is normal, so that you don't mistake luck for progress
 #
 # **You need** lesson 07 (mean, log-variance, ELBO); lesson 06 derives the bounds on models where the truth is known. There is a marked break in the middle.
-#
-# The quick profile (`COURSE_PROFILE=quick`) runs the same cells on the 5,000 built-in digits with short trainings. The text describes the full run, and says where the quick one shows something else.
 
 # %%
 import numpy as np
@@ -144,11 +142,11 @@ print(f"above the floor: {np.mean(negative_elbo - tosses):.2f} nats")
 print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standard deviation)")
 
 # %% [markdown]
-# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. And half of the whole cost is coin tossing. Say it when you compare: from 90 to 85 nats is a twentieth of the number, but an eighth of what a model can have any influence on.
+# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. And half of the whole cost is coin tossing. Say it when you compare: from 90 to 85 nats is a twentieth of the number, but a ninth of what a model can have any influence on.
 # (The floor takes grey values for true probabilities. Tosses stored in the code would only move from $D$ to $R$.)
 #
 # The spread between images is large, so the mean over $n$ images has a
-# standard error, the spread divided by $\sqrt n$: that is what stands behind every ± after a mean in this lesson. A number of nats without it is half a number. It holds for images drawn at random, so where part of the test digits will do, we draw that part.
+# standard error, the spread divided by $\sqrt n$: that is what stands behind a ± after a mean in this lesson, unless the print names another (half the range over seeds, the deviation over draws). A number of nats without it is half a number. It holds for images drawn at random, so where part of the test digits will do, we draw that part.
 #
 # ## What the rate pays for
 #
@@ -191,9 +189,9 @@ plotting.bars(
 
 # %% [markdown]
 # **What to notice.** The information is all that there can be: to name one of $n$ images takes $\log n$ nats, and the codes hardly overlap. So most of the rate is gap. Also for the 60,000 training digits: at most $\log 60{,}000 = 11.0$ nats of about 25 are information.
-# The space of codes is not filled by them. They are clouds in a space of 17 live dimensions, and a draw from the prior mostly falls between them: hence the pictures above that are no digit.
+# The space of codes is not filled by them. They are clouds in a space of 17 live dimensions (units that react to the image; see *active units*, below), and a draw from the prior mostly falls between them. Whether that is why some of the pictures above are no digit, this number can't say.
 #
-# Read it with care, though. The gap is that of *these n* codes; with more digits the ceiling rises and the gap falls. How far the codes of *all digits that anyone could write* are from the prior it can't say. So let a judge without a ceiling decide: can codes of new digits be told from draws of the prior?
+# For the gap is that of *these n* codes; with more digits the ceiling rises and the gap falls. How far the codes of *all digits that anyone could write* are from the prior it can't say. So let a judge without a ceiling decide: can codes of new digits be told from draws of the prior?
 
 # %%
 live = np.flatnonzero(active_units(posterior["VAE"][0]))  # the other units' codes are draws of the prior, or nearly
@@ -222,9 +220,9 @@ for n_normals in (1, budget(10, quick=4)):
 plotting.histograms(odds[n_normals], "log-odds for a code of a digit", limits=(-10, 6))
 
 # %% [markdown]
-# The judge knows the codes of 10,000 training digits by their density alone: that of a normal distribution, or of a mixture of ten, fitted to them. Its log-odds are the logarithm of this density over the prior's. Their mean over the codes of test digits lies below $\mathrm{KL}[q\|p]$ (but for chance), however poor the judge.
+# The judge knows the codes of 10,000 training digits by their density alone: that of a normal distribution, or of a mixture of ten, fitted to them. Its log-odds are the logarithm of this density over the prior's. Their mean over the codes of test digits lies below $\mathrm{KL}[q\|p]$ (but for chance), however poor the judge: with $r$ for its density, $\mathbb E_q[\log (r/p)] = \mathrm{KL}[q\|p] - \mathrm{KL}[q\|r]$. Above 0 it votes for a digit's code.
 #
-# **What to notice.** A single normal notices nothing: the codes have the prior's mean and covariance, as exactly as one could wish. A mixture recognises nearly eight of ten (seven in the quick profile, from fewer digits). So what differs is the *shape*: the codes are clouds with room between them, which together have the moments of one round cloud. A look at means and variances would have said that all is well.
+# **What to notice.** A single normal notices next to nothing: the codes have the prior's mean and covariance, as exactly as one could wish. A mixture recognises nearly eight of ten (seven in the quick profile, from fewer digits). So what differs is the *shape*: the codes are clouds with room between them, which together have the mean and the covariance of one round cloud. A look at means and variances would have said that all is well.
 # The gap of digits that no one has written yet is thus more than a nat, and less than the sixteen of 5,000 digits. Where between, nobody knows.
 #
 # ## Closer to log p(x): many codes instead of one
@@ -263,7 +261,7 @@ weights_of = {name: log_weights(model, sample, 1024, rng) for name, model in mod
 # %% [markdown]
 # ### Exercise 3: every bound from one set of weights
 #
-# We have 1024 weights per image, and want the bound with any smaller $k$: the mean $L_k$, over the images. Waste none of the draws: each image's row can be cut into groups of $k$, and each group gives a bound of its own. (Every $k$ asked for divides the number of draws.) Two things to think about: what is averaged before the logarithm and what after it; and that log-weights lie around $-90$ here, where float32 loses digits, and around $-1000$ for larger images. `scipy.special.logsumexp` or `np.logaddexp.reduce` help, as in lesson 06.
+# We have 1024 weights per image, and want the bound with any smaller $k$: the mean $L_k$, over the images. Waste none of the draws: each image's row can be cut into groups of $k$ neighbours, and each group gives a bound of its own. (Every $k$ asked for divides the number of draws.) Two things to think about: what is averaged before the logarithm and what after it; and that log-weights lie around $-90$ here, where $e^{-90}$ is next to nothing for a float32, and around $-1000$ for larger images, where even a float64 gives 0. `scipy.special.logsumexp` or `np.logaddexp.reduce` help, as in lesson 06.
 
 
 # %% tags=["nbval-check-output"]
@@ -331,9 +329,9 @@ for name, texts in rows.items():
 
 # %% [markdown]
 # **What to notice.** The new scores agree with the stored ones far better than the error bar of either, since the digits are the
-# same: what is left is the noise of the drawn codes. So the stored means hold. The VAE's lies three and a half standard errors below the published figure; the wider layers and another optimiser may be the reason. The IWAE's, 84.54 ± 0.23, lies only one standard error below 84.78: the same, as far as 10,000 digits can tell.
+# same: what is left is the noise of the drawn codes. So the stored means hold. The VAE's lies three and a half standard errors below the published figure; the wider layers and another optimiser may be the reason. The IWAE's, 84.54 ± 0.23, lies only one standard error below 84.78: the same, as far as 10,000 digits can tell. (The published digits had an error bar, too. The table's IWAE with $k = 5$, 85.54, is worse, as it should be.)
 #
-# (In the quick profile the digits scored now are built-in ones and not those of the stored bounds, so the difference says nothing.)
+# (In the quick profile the digits scored now are built-in ones and not those of the stored bounds, so the difference only shows that no score is wildly off.)
 #
 # ### Exercise 4: a prediction and a decision
 #
@@ -625,7 +623,7 @@ plotting.image_rows({"test digits": x_test[:12], **rows})
 # %% [markdown]
 # **What to notice: the collapse.** The plain runs have collapsed: no rate, no active unit, and the same grey average digit whatever the image. Their loss fell and settled as that of a finished training would. The level tells, for whoever knew from the bands above that a small VAE gets far below it.
 #
-# **The cures.** The annealed runs and those with free bits use their codes, with every seed. Their negative ELBO is tens of nats better, though still far above that of the small VAEs in the bands: this decoder is hard to train. Their pictures follow the given digits only roughly. Compare each with the one on top: several have become other digits. (In the quick profile annealing has no time to work.)
+# **The cures.** The annealed runs and those with free bits use their codes, with every seed. Their negative ELBO is tens of nats better, though still far above that of the small VAEs in the bands: this decoder is hard to train. Their pictures follow the given digits only roughly. Compare each with the one on top: several have become other digits. (In the quick profile annealing has no time to work, and with free bits the units fill little more than what is free: all of them count as active, and the pictures hardly follow the digits. Active does not mean useful.)
 #
 # **The instruments.** (The axis of the figure is logarithmic: one step is a factor of ten.) In the annealed run a few units carry nearly the whole rate. With free bits a few carry more than half, and the others stay near the floor. So after this short training the codes are alive, but not yet well used. With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit could pay it with a shift that is the same for every image; the count of active units would expose that. Nor does active mean important. No single instrument is enough.
 #
@@ -633,7 +631,7 @@ plotting.image_rows({"test digits": x_test[:12], **rows})
 #
 # <details><summary><b>Question:</b> the KL term of your VAE is 0.01 nats. How do you find out whether the loss or the start is to blame?</summary>
 #
-# Anneal, slowly. If the code stays alive once β has reached its final value, the start was to blame. And check the reductions (lesson 07): with the pixels averaged and the KL term summed, β is 784
+# Anneal, slowly. If the code stays alive once β has reached its final value, the start was to blame. If it dies, you don't know yet: the annealing may have been too short. Try a slower one, or free bits. And check the reductions (lesson 07): with the pixels averaged and the KL term summed, β is 784
 # though no one wrote it down. Then collapse is the minimum, and only another loss helps.
 #
 # </details>
@@ -645,7 +643,7 @@ plotting.image_rows({"test digits": x_test[:12], **rows})
 #
 # **A trap first.** This is a *density*, and grey values come in steps of 1/255. A pixel that is black in every image can be given a density as high as you like: let its $s$ go to zero. So the likelihood of such data under a free $s$ has no upper bound, and a model can win by finding constant pixels. The remedy is **dequantisation** (Theis et al. 2016): spread each of the 256 grey values over its own interval by
 # adding uniform noise of width 1/256, afresh in each batch. Now the mean log-density can't exceed $784 \log 256$, and
-# it says something about the discrete images: less $784 \log 256$, it is a lower bound on the mean logarithm of their probability. The usual unit is **bits per dimension**, $\frac{-\log p(x)}{784 \log 2} + 8$: bits for each pixel of 8. A model that knows nothing needs 8.
+# it says something about the discrete images: less $784 \log 256$, it is a lower bound on the mean logarithm of their probability. The usual unit is **bits per dimension**, $\frac{-\log p(x)}{784 \log 2} + 8$: bits spent on each 8-bit pixel. A model that knows nothing needs 8.
 #
 # ### Exercise 6: the best deviation
 #
@@ -725,12 +723,12 @@ def scored(vae):
 
 
 scores = {name: np.array([scored(vae) for vae in vaes]) for name, vaes in gaussian.items()}  # (seeds, 5)
-print("           gap, as trained | own s  rate R  ELBO: validation  test, mean ± half range  bits/dim  errors")
+print("mean ± half range over seeds   | own s  rate R  ELBO: validation          test  bits/dim  rise of errors")
 for name, score in scores.items():
     own, r, on_valid, on_test, rise = score.mean(axis=0)
     spread, bits = np.ptp(score[:, 3]) / 2, 8 - on_test / (784 * np.log(2))
-    print(f"{name:10} {np.mean(gaps[name]):15.1f} | {own:5.3f} {r:7.1f} {on_valid:17.1f}", end="")
-    print(f" {on_test:16.1f} ± {spread:4.1f} {bits:9.3f} {rise:+6.1f}%")
+    print(f"{name:10} gap, as trained {np.mean(gaps[name]):4.1f} | {own:5.3f} {r:7.1f} {on_valid:17.1f}", end="")
+    print(f" {on_test:8.1f} ± {spread:4.1f} {bits:9.3f} {rise:+6.1f}% ± {np.ptp(score[:, 4]) / 2:.1f}")
 rises = {name: score[:, 4].mean() for name, score in scores.items()}
 ex.overfit_guess.check(overfit_guess, max(("s = 0.05", "s learned"), key=rises.get))
 
@@ -743,7 +741,7 @@ plotting.image_rows({"test digits": grey_test[:12], **rows})
 #
 # *Too large, too small.* With $s = 1$ the model claims errors several times as large as it makes. A nat of its code costs more than the reconstruction that it saves, so the code stays small, and its pictures are the most blurred. With $s = 0.05$ it buys a high rate, and gets little for it.
 #
-# *By heart?* As trained, the gap between training and validation loss is by far the largest at $s = 0.05$. It looks like overfitting. But a squared error counts $1/(2s^2)$ times there: 200, against 50 at $s = 0.1$. The errors themselves rise by a few percent everywhere, and not more at $s = 0.05$. Compare errors, not nats, when the unit differs.
+# *By heart?* As trained, the gap between training and validation loss is by far the largest at $s = 0.05$. It looks like overfitting. But a squared error counts $1/(2s^2)$ times there: 200, against 50 at $s = 0.1$. The errors themselves rise by a few percent everywhere, and not more at $s = 0.05$ (last column; why they rise even more where $s$ is learned, this run does not show). Compare errors, not nats, when the unit differs.
 #
 # *Bits.* About seven bits per dimension, where eight is knowing nothing: that is poor. Flows reach about one (Chen et al. 2019). One $s$ for all pixels gives the border, always black, the same uncertainty as the edge of a stroke. With an $s$ for each pixel, that of the border would fall to the width of the noise that we added: the trap from above, with its guard.
 # (These are densities of grey digits: they can't be compared with the nats of binarised ones.)
@@ -758,9 +756,9 @@ plotting.image_rows({"test digits": grey_test[:12], **rows})
 # With the features of the Inception network this is the FID of the literature (Heusel et al. 2017). **Ours are those of a small classifier of MNIST digits: 32 channels, averaged over all positions. The
 # values can't be compared with any FID that you have read**, only with each other.
 #
-# One number mixes two faults: bad samples, and missing ones. **Precision** is the share of samples that lie among real digits, **recall** the share of real digits that lie among samples ("among": within reach of a point's third neighbour; Sajjadi et al. 2018, Kynkäänniemi et al. 2019). A model that draws one perfect 7 for ever has a precision of 1 and no recall.
+# One number mixes two faults: bad samples, and missing ones. **Precision** is the share of samples that lie among real digits, **recall** the share of real digits that lie among samples (a sample counts as among real digits if it is at least as near to one of them as that one's own third neighbour among real digits; for recall the roles are exchanged; Sajjadi et al. 2018, Kynkäänniemi et al. 2019). A model that draws one perfect 7 for ever has a precision of 1 and no recall.
 #
-# Besides the models we judge *training digits*, as if a model had stored them, and the VAE with other codes: drawn not from the prior but from the mixture of normals that judged above. If the gap between codes and prior matters, its samples should be better (ex-post density estimation; Ghosh et al. 2020).
+# Besides the models we judge *training digits*, as if a model had stored them, and the VAE with other codes: drawn not from the prior but from the mixture of normals that judged the codes above. If the gap between codes and prior matters, its samples should be better (ex-post density estimation; Ghosh et al. 2020).
 
 # %%
 judge = build_classifier()
@@ -798,7 +796,7 @@ for name, values in distances.items():
     spread = values.std(ddof=1)
     print(f"{name:24} {values.mean():12.3f} ± {spread:.3f} {precision:11.2f} {recall:8.2f}")
 ahead = distances["VAE"] - distances["IWAE"]
-print(f"VAE - IWAE, on the same codes: {ahead.mean():.3f} ± {ahead.std(ddof=1):.3f}")
+print(f"VAE - IWAE, on the same codes: {ahead.mean():.3f} ± {ahead.std(ddof=1):.3f} (deviation of the draws)")
 shown = ("training digits", "VAE, mixture", "VAE", "IWAE")  # beside the others these would be too small to see
 plotting.bars(
     {name: distances[name].mean() for name in shown},
@@ -842,7 +840,7 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Stored training digits find themselves, of course. The models' samples find a training digit as often as chance has it, within two standard errors, and the nearest digit is a relative, not a copy. So these models have not memorised, though their loss is a nat better on training digits. (In the quick profile the models were trained on some of the "test digits" and on most others that are not there, so the test has little to find.)
+# **What to notice.** Stored training digits find themselves, of course. The models' samples find a training digit as often as chance has it, within two standard errors, and the nearest digit is a relative, not a copy. So there is no sign that these models have memorised, though their loss is a nat better on training digits. (In the quick profile the models were trained on some of the "test digits" and on most others that are not there, so the test has little to find.)
 #
 # ## What you should see
 #
