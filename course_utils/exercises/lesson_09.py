@@ -18,8 +18,9 @@ floor_guess = Prediction(
 information_guess = Prediction(
     "information_guess",
     "How many of the rate's 25 nats tell which of the digits a code belongs to?",
-    "To name one of n equally likely digits takes log n nats, 8.5 for 5,000 (6.2 for the quick profile's 500), and no code can tell more than that. The "
-    "codes do nearly all of it: clouds of so many dimensions hardly overlap. The rest of the rate is not about which.",
+    "To name one of n equally likely digits takes log n nats, 8.5 for 5,000 (6.2 for the quick profile's 500), and no "
+    "code can tell more than that. The codes do nearly all of it: clouds of so many dimensions hardly overlap. The "
+    "rest of the rate is not about which.",
     "How many nats does it take to name one of n digits?",
     unit="nats per image",
     within=1,

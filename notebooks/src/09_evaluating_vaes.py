@@ -690,7 +690,7 @@ def gaussian_loss(s):
 
 
 # %%
-losses = {f"s = {s:g}": gaussian_loss(s) for s in budget((0.05, 0.1, 0.2, 1.0), quick=(0.05, 0.1))}
+losses = {f"s = {s:g}": gaussian_loss(s) for s in budget((0.05, 0.1, 1.0), quick=(0.05, 0.1))}
 losses["s learned"] = learned_gaussian_nll
 grey_train = dequantised_pair(SMALL[:5_000], rng)[0]
 grey_valid = dequantised_pair(mnist.x_valid, rng)[0]
