@@ -247,8 +247,7 @@ plotting.image_rows(traversals, [f"{value:g}" for value in values])
 # To give each axis one nameable factor of the data is called **disentanglement**. Much was hoped of the VAE here. Locatello et al. (2019) proved that without labels, or assumptions
 # built into the model, no method can be sure of it, and in 12,000 trained models found none that reliably gets it: the seed mattered more than the method.
 #
-# In ten dimensions we start from a test digit instead of the origin. We show the five coordinates that cost the most nats, hence can carry
-# the most information.
+# In ten dimensions we start from a test digit instead of the origin. We show the five coordinates that cost the most nats.
 
 # %%
 wide_codes, wide_log_var = posterior(wide, mnist.x_test)
@@ -263,7 +262,7 @@ for j in busiest:
 plotting.image_rows(rows, [f"{value:g}" for value in values])
 
 # %% [markdown]
-# **What to notice.** A coordinate changes several things at once, and towards the ends of a row often the digit itself. If we want a direction with a meaning, we have to look for it. That comes in part two.
+# **What to notice.** A coordinate changes several things at once, and away from the start's own value often the digit itself. If we want a direction with a meaning, we have to look for it. That comes in part two.
 #
 # ### Explore it yourself
 #
@@ -337,7 +336,7 @@ for name, vae, codes in (("2-D", flat, flat_test), ("10-D", wide, wide_test)):
 #
 # $$ q(z) = \frac1N \sum_{n=1}^{N} q(z \mid x_n) . $$
 #
-# Only where $q(z)$ is large has the decoder learned anything. The prior draws good codes as far as $q(z)$ resembles $p(z)$, and no further.
+# Near these codes the decoder has learned to draw; far from all of them nothing was ever asked of it. The prior draws well as far as it stays near them.
 # Does the ELBO see to that? It contains the mean rate. Write $q(z)$ into its logarithm, in numerator and denominator:
 #
 # $$ \log \frac{q(z \mid x)}{p(z)} = \log \frac{q(z \mid x)}{q(z)} + \log \frac{q(z)}{p(z)} . $$
@@ -481,7 +480,7 @@ plotting.bars(known_at, "share recognised", title="Codes from the prior, by how 
 
 # %% [markdown]
 # **What to notice.** In the densest quarter most pictures are digits, in the sparse half about a third, not much more than of the ghosts at the beginning. So the
-# holes explain the failures. And the mean norms hardly differ: the holes lie not only at the rim of the prior but all over it, between the digits. (In the quick profile the decoder is still blurred, so that holes hardly matter yet.)
+# failures lie mostly in the holes. And the mean norms hardly differ: the holes lie not only at the rim of the prior but all over it, between the digits. (In the quick profile the decoder is still blurred, so that holes hardly matter yet.)
 #
 # ## Drawing from a fitted density
 #
@@ -555,20 +554,20 @@ plotting.bars(means, "share recognised", groups=list(drawn["VAE"][0]), spread=de
 # %%
 by_rival = {
     "VAE, N(0, I)": means["VAE"][0],
-    "VAE, mixture": means["VAE"][3:5].max(),
+    "VAE, mixture": means["VAE"][4],
     "autoencoder, one Gaussian": means["autoencoder"][1:3].max(),
-    "autoencoder, mixture": means["autoencoder"][3:5].max(),
+    "autoencoder, mixture": means["autoencoder"][4],
 }
 ex.best_sampler.check(best_sampler, max(by_rival, key=by_rival.get))
 
 # %% [markdown]
 # **What to notice.** From $\mathcal{N}(0, I)$ the autoencoder draws next to nothing: its codes spread over several units, and few of them lie near the
 # origin. Seen up to here, the VAE is far better, and many texts stop here. But a single Gaussian brings the autoencoder close to the VAE's prior, and
-# mixtures bring both to the ceiling of their decoders, where the autoencoder's is the higher one. (Its margin is small; the large steps are those from one Gaussian to a
+# a mixture of 30 brings both to what the codes of test digits give. The autoencoder's is a little higher there, since its codes carry no noise. (The margin is small; the large steps are those from one Gaussian to a
 # mixture, many times the spread of the seeds. In the quick profile the VAE is young and blurred, and the autoencoder far ahead.)
 #
 # So the answer is **no**. What makes drawing possible is a density that fits the codes. What, then, does the VAE give? Its prior is half-way
-# right at no cost. It bounds $\log p(x)$, so that test images can score the whole model, prior included; the autoencoder has no such number.
+# right with no density to fit; the price is a coarser picture (compare the two distortions printed above). It bounds $\log p(x)$, so that test images can score the whole model, prior included; the autoencoder has no such number.
 # And it says how sure a code is. (Ghosh et al. fit the VAE's density to its *mean* codes. They lack the encoder's noise, and in our trials gave a slightly larger share.)
 #
 # ### What the share does not say
@@ -597,8 +596,7 @@ for kind, place in (
 plotting.image_rows(shown | {"test digits": mnist.x_test[:14]})
 
 # %% [markdown]
-# **What to notice.** The VAE's pictures are precise but miss much of the variety: smooth strokes of middling thickness, the mean that its noise leaves
-# over. The autoencoder with the mixture draws more of what there is, nearly as precisely. Its single Gaussian reaches as far, but a good part of its
+# **What to notice.** The VAE's pictures reach fewer of the test digits. Part of that may be missing variety, part mere blur; this number can't tell them apart. Nor does precision mean a clear digit: the prior's pictures have it, too, and the judge recognises fewer than half of them. The autoencoder with the mixture draws more of what there is, nearly as precisely. Its single Gaussian reaches nearly as far, but a good part of its
 # pictures are scribble, which costs precision. One number alone would have hidden this. (In the quick profile all pictures are too blurred to reach
 # anything: recall is near 0.)
 #
@@ -612,7 +610,7 @@ plotting.image_rows(shown | {"test digits": mnist.x_test[:14]})
 #
 # <details><summary><b>Question.</b> Could the VAE have learned the density r(z) in training, in place of the prior?</summary>
 #
-# Yes: the ELBO gains what the mismatch loses. A mixture of $q(z \mid u_k)$ at learned pictures $u_k$ is the VampPrior of Tomczak and Welling (2018); others put a normalising flow or a second VAE there, and latent diffusion a diffusion model. All of them fit a density to codes.
+# Yes: the ELBO gains what the mismatch loses. A mixture of $q(z \mid u_k)$ at learned pictures $u_k$ is the VampPrior of Tomczak and Welling (2018); others put a normalising flow there. A second VAE (Dai and Wipf 2019) or latent diffusion's diffusion model is fitted afterwards, as we did it.
 #
 # </details>
 #
@@ -717,8 +715,9 @@ plotting.image_rows(rows, [f"{share:.1f}" for share in t])
 # %%
 def recognised_along(path, model):
     """Share of the pairs whose picture is recognised at each t, `(11,)`."""
-    ends = encode(model, mnist.x_test)[pairs]  # (n_pairs, 2, 10)
-    codes = np.array([path(a, b, t) for a, b in ends])
+    all_codes = encode(model, mnist.x_test)
+    middle = all_codes.mean(axis=0)  # about which an arc turns
+    codes = middle + np.array([path(a, b, t) for a, b in all_codes[pairs] - middle])
     return np.mean(judgement(decode(model, codes.reshape(-1, 10)))[1].reshape(-1, len(t)) > 0.9, axis=0)
 
 
@@ -737,21 +736,22 @@ plotting.bands(along, "t", "share recognised", x=t)
 # %%
 norms = {}
 for kind in ("VAE", "autoencoder"):
-    ends = encode(models[kind][0], mnist.x_test)[pairs]
+    all_codes = encode(models[kind][0], mnist.x_test)
+    ends = all_codes[pairs] - all_codes.mean(axis=0)
     at_digits = np.linalg.norm(ends, axis=-1).mean()
     for name, path in {"straight": straight, "spherical": slerp}.items():
         on_the_way = np.array([np.linalg.norm(path(a, b, t), axis=-1) for a, b in ends])
         norms[f"{kind}, {name}"] = on_the_way.mean(axis=0) / at_digits
-    off = np.linalg.norm(encode(models[kind][0], mnist.x_test).mean(axis=0)) / at_digits
+    off = np.linalg.norm(all_codes.mean(axis=0)) / np.linalg.norm(all_codes, axis=1).mean()
     print(f"{kind}: the mean of all codes lies {off:.0%} of a code's norm away from the origin")
-plotting.curves(norms, "t", "norm, relative to digits' codes", x=t)
+plotting.curves(norms, "t", "distance from the mean, over digits'", x=t)
 
 # %% [markdown]
 # **What to notice.** The share recognised dips half-way on all paths, since every way from one digit to another crosses a border. The spherical path dips less than the
-# straight one, which loses about a quarter to a third of its norm on the way. Mixed pixels lose most.
+# straight one, which loses up to a third of its norm on the way. Mixed pixels lose most. (A picture may be recognised as a third digit: half-way from the 7 to the 6 above stands an 8.)
 #
-# Now compare the models. On the straight path the autoencoder does about as well as the VAE. On the spherical one it gains too, a little less: its codes keep
-# away from their mean as well, as spread-out codes in many dimensions do, prior or not. (That mean need not be the origin, about which our arc turns; the lines above the last figure tell how far off it is.) **Walking from code to code is no privilege of the VAE**; its lead is small, and on the straight path hardly more than the spread of the seeds. (In the quick profile the autoencoder leads.)
+# Now compare the models. On the straight path the autoencoder does about as well as the VAE. On the spherical one it gains too: its codes keep
+# away from their mean as well, as spread-out codes in many dimensions do, prior or not. (So that the arc turns about the right point, each model's codes are taken relative to their mean; for a VAE that is the origin, or nearly.) **Walking from code to code is no privilege of the VAE**; on the straight path its lead is hardly more than the spread of the seeds. (In the quick profile the autoencoder leads.)
 #
 # ## Directions with a meaning
 #
@@ -830,7 +830,7 @@ plotting.image_rows(rows, [f"{strength:+g}" for strength in strengths])
 
 # %% [markdown]
 # **What to notice.** Strength 0, in the middle, is the digit as the model reconstructs it. One vector thins and thickens the
-# stroke, the other tips the digit over. The same two vectors serve both digits. At the ends a digit can change into another.
+# stroke (a paler stroke counts as less ink, too), the other tips the digit over. The same two vectors serve both digits. At the ends a digit can change into another.
 #
 # It looks right. Is it? We apply both vectors to many test digits at all strengths, measure both attributes in what is
 # drawn, and count how often the judge still sees the digit that it saw at strength 0.
@@ -882,7 +882,7 @@ for i, name in enumerate(attributes):
 
 # %% [markdown]
 # **What to notice.** A reach of 1 would bridge the gap. Ours fall somewhat short: a picture gets into an extreme quarter partly by details that its code does not hold, so the
-# decoder can't draw them back. The autoencoder's vectors serve as well: straight directions come with codes of a smooth decoder, not with the prior. Look also at how often the digit itself has changed on the way.
+# decoder can't draw them back. The autoencoder's vectors serve as well: by this number the prior is not needed for straight directions. (Side effects were measured for one VAE only.) Look also at how often the digit itself has changed on the way.
 #
 # <details><summary><b>Question.</b> What does the vector do that compares all digits, not each with its own kind?</summary>
 #
@@ -1005,7 +1005,7 @@ for name, codes in {"10-D VAE": wide_codes, "conditional VAE": styles}.items():
 # %% [markdown]
 # A nearest-neighbour classifier tries to read the digit from the codes; guessing would give about 0.1. The lower its score on the
 # conditional VAE's codes, the less they hold of the digit. Driving it out takes training. After the full one the score has fallen from over 0.9
-# to about a third, and some of the digit is still there; in the quick profile it is most of it.
+# to less than a half, and some of the digit is still there; in the quick profile it is most of it.
 #
 # To draw all digits in one handwriting we pair each code with every label.
 
@@ -1078,7 +1078,7 @@ print(
 )
 
 # %% [markdown]
-# **What to notice.** Hardly: the codes of each digit still leave much of the prior unsettled. A likely reason for the better pictures, which we have not tested: what lies between two 3s is mostly another 3. A hole is dangerous where the decoder would have to cross from one kind of thing to another, and the label spares it the crossing.
+# **What to notice.** Not by much, as far as these two lower bounds tell (the first also holds what is left of the digit in the code): the codes of each digit still leave much of the prior unsettled. A likely reason for the better pictures, which we have not tested: what lies between two 3s is mostly another 3. A hole is dangerous where the decoder would have to cross from one kind of thing to another, and the label spares it the crossing.
 #
 # ## What you should see
 #
@@ -1119,7 +1119,7 @@ expect("conditional VAE: share of slant's variance common to a row", hand_shares
 # ## Summary
 #
 # - Quantiles of the prior show a latent plane as it is used: each place of the grid stands for an equal share of codes.
-# - The prior draws well only where the **aggregate posterior** is. The mean rate is information plus mismatch, and the ELBO does not drive the mismatch to 0: most of a wide prior is sparsely settled, and the judge recognises only about half of what its codes decode to.
+# - The prior draws well only near the codes of digits, whose distribution is the **aggregate posterior**. The mean rate is information plus mismatch, and the ELBO does not drive the mismatch to 0: most of a wide prior is sparsely settled, and the judge recognises only about half of what its codes decode to.
 # - A density fitted to the codes draws nearly as well as the decoder can draw at all, from a VAE and from a plain autoencoder alike.
 # - Wide Gaussian codes lie on a shell of radius about $\sqrt d$. The straight path cuts inside, the spherical one stays on it. Walks are smooth in any continuous decoder.
 # - Coordinates have no names. Differences of mean codes do: they move an attribute across most of the expected gap, if you compare like with like, at the cost of sometimes changing the digit.
@@ -1139,6 +1139,7 @@ expect("conditional VAE: share of slant's variance common to a row", hand_shares
 #
 # - D. P. Kingma, M. Welling: [Auto-encoding variational Bayes](https://arxiv.org/abs/1312.6114), 2014. The quantile picture of a 2-D latent space is in its appendix A.
 # - M. D. Hoffman, M. J. Johnson: [ELBO surgery: yet another way to carve up the variational evidence lower bound](http://approximateinference.org/accepted/HoffmanJohnson2016.pdf), 2016. The split of the mean rate.
+# - B. Dai, D. Wipf: [Diagnosing and enhancing VAE models](https://arxiv.org/abs/1903.05789), 2019. A second VAE for the codes of the first.
 # - P. Ghosh, M. S. M. Sajjadi, A. Vergari, M. Black, B. Schölkopf: [From variational to deterministic autoencoders](https://arxiv.org/abs/1903.12436), 2020. Ex-post density estimation.
 # - J. M. Tomczak, M. Welling: [VAE with a VampPrior](https://arxiv.org/abs/1705.07120), 2018.
 # - F. Locatello et al.: [Challenging common assumptions in the unsupervised learning of disentangled representations](https://arxiv.org/abs/1811.12359), 2019.
