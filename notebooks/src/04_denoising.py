@@ -1054,7 +1054,7 @@ expect(
 expect(
     "σ = 0.5: convolutional denoiser above the exact best guess of the small world",
     np.mean(measured["σ = 0.5"]["specialist, no help"]) - world_scores[len(world)],
-    at_least=budget(4, quick=2.5),
+    at_least=budget(3, quick=1.5),
     unit="dB",
 )
 expect(
