@@ -349,7 +349,7 @@ left_guess = ...  # percent of PCA's test error
 # ## Deeper: a multilayer autoencoder
 #
 # A single layer can only mix the pixels with fixed weights. To follow a stroke that moves or tilts, the maps from image to code and back must be
-# *curved*, and the way to a curved map is hidden layers with a nonlinear activation between them. We use three dense layers on each
+# *curved*, more than by the one sigmoid at each pixel, and the way to a curved map is hidden layers with a nonlinear activation between them. We use three dense layers on each
 # side, 784 → 512 → 256 → 32 and back, with the activation GELU (a smooth relative of ReLU). The code itself stays
 # linear, so that it may take any value, and the decoder mirrors the encoder.
 #
@@ -431,8 +431,8 @@ ex.left_guess.check(left_guess, 100 * np.mean(runs["deep"]) / pca_errors[32])
 
 # %% [markdown]
 # **What to notice.** All three codes have 32 numbers. Trained on all digits, the deep network's error is far below PCA's and clearly
-# below the shallow network's: the printed errors of the three trainings differ by far less than the two kinds of network do. The comparison is at equal width of the code, not at equal cost: the deep network has some twenty times as many parameters and trains for more epochs. Neither more units nor more epochs would
-# give the shallow one curved maps to the code and back. (After the quick profile's short training the deep one is not ahead of the shallow one.)
+# below the shallow network's: the printed errors of the three trainings differ by far less than the two kinds of network do. The comparison is at equal width of the code, not at equal cost: the deep network has some twenty times as many parameters and trains for more epochs. More epochs would not
+# change what the shallow one can express: its map to the code stays linear, and the only curve on the way back is the fixed sigmoid at each pixel. (After the quick profile's short training the deep one is not ahead of the shallow one.)
 
 # %%
 hard = np.concatenate([np.arange(4), worst[:6]])
@@ -533,7 +533,7 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** Read the curve from right to left. The first units go almost for free: what a free code spread over nearly all its units can be said with fewer. Then the price rises. A code is called **sparse** when
+# **What to notice.** Read the curve from right to left. In the full profile the error at first does not rise at all. That isn't because those units were of no use: the network without a penalty is not trained to its best. (The linear code of the same width reached about 0.0017 above, and ReLU units with large biases can do the same.) Each dot is also a single training, at the better of two rates only. Further left the price is far larger than such differences. A code is called **sparse** when
 # only a few of many units are active at a time. By that word the smallest penalties make a *sparser* code, and only the largest one a sparse code. All of it is choice: no point of the curve is the right one.
 #
 # ### Exercise 6: decide
@@ -769,8 +769,8 @@ expect(
 # - **Comparing errors at different widths.** A wider code always looks better. Compare at equal width, on test images, with PCA beside it.
 # - **Sum or mean.** Keras 3 sums an activity penalty over the batch. Change the batch size and you change the price, unless you divide.
 # - **The penalty's value as a measure of sparsity.** It can fall because the decoder got louder. Count active units instead.
-# - **Units that never fire.** A ReLU unit whose input is negative on every image gets no gradient and stays off for good. It happens without any penalty too,
-#   as the printed counts show; large steps make it more likely. Count them.
+# - **Units that never fire.** A ReLU unit whose input is negative on every image gets no gradient and stays off for good. The printed counts show
+#   some with the L1 penalty and, in our full run, none without; it can happen there too, and large steps make it more likely. Count them.
 # - **Inputs outside [0, 1].** The sigmoid can't reach them. Divide 8-bit images by 255 first.
 #
 # ## References

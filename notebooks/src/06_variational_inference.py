@@ -993,10 +993,10 @@ image_rows(rows)
 # %% [markdown]
 # **What to notice.** How far the ELBO of an encoder's $q$ stays below that of the best $q$ of its family is called the **amortisation gap**; here the best one has no gap at all, so it is what you see. (The ± is the standard deviation over trainings with other seeds.)
 #
-# - The encoder that has seen 200 digits is good on these and far off on others. Its 784 weights for each output are not determined by 200 examples: infinitely many settings are right on all of them, and the random start and Adam's steps lead to a bad one. It need not be that bad: the setting with the smallest weights, found by least squares, is off by seven nats (printed above). So the rest is owed to the training, not to the 200 digits.
+# - The encoder that has seen 200 digits is good on these and far off on others. Its 784 weights for each output are not determined by 200 examples: infinitely many settings are right on all of them, and the random start and Adam's steps lead to a bad one. It need not be that bad: take the smallest weights that give the right *means* on the 200, found by least squares, and for the log-variances only biases (the true ones are the same for every digit). That encoder is right on the 200 as well, and off by seven nats (printed above). So the rest, in means and in variances, is owed to the training, not to the 200 digits.
 #   (The training losses in the bars can't be compared. Each is of its own digits, and the first 200 happen to be likelier under this model: see the last lines there.)
 # - More digits close the gap, at the same number of steps. After the full training the best encoder is a little farther from the posterior than the thousand climbs of their own. More steps would bring both nearer: neither is finished. (In the quick profile the training is too short: the best encoder stays one or two nats behind.)
-# - The encoder answers in a fraction of a second, also for digits that come tomorrow. The climbs have to be done again for each. (The training took some seconds, by its bar.)
+# - The encoder answers in a fraction of a second, also for digits that come tomorrow. The climbs have to be done again for each. (The training took some seconds, by its bar. Don't compare these with the seconds of the climbs: the training is compiled, the loop of the climbs is not.)
 #
 # In the pictures a tenth of a nat can't be seen, and a hundred nats can, in some of the digits.
 #
