@@ -408,7 +408,7 @@ titles = [f"{labels[i]}: " + " ".join(map(str, labels[near])) for i, near in zip
 image_rows(rows, titles)
 
 # %% [markdown]
-# **What to notice.** The map did not make most of them: for the share printed last the code's neighbours are mostly other digits, too, and often you can see why. A few are the map's own work: they have their own kind as nearest neighbours in the code.
+# **What to notice.** The map did not make most of them: for the share printed last the code's neighbours are mostly other digits, too, and often you can see why. The rest, about a quarter in the full profile, are more the map's own work: in the code at least half of their ten neighbours are of their own kind.
 #
 # <details><summary>The island of 1s lies stretched out. Why, and what does its length mean?</summary>
 #
@@ -474,11 +474,10 @@ for kind, values in zip(kinds, of_seeds.T):
     print(f"2-unit maps, over seeds: {kind} {values.mean():.3f} ± {values.std(ddof=1):.3f}")
 
 # %% [markdown]
-# **What to notice.** t-SNE keeps several times as many nearest neighbours as any other map, and no seed of the 2-unit network comes near. Yet it keeps only about half. So about every second of the neighbours that you *see* there is a false one,
-# though not far off: trustworthiness is close to 1. Believe the company that a point keeps, not the single neighbour.
+# **What to notice.** t-SNE keeps several times as many nearest neighbours as any other map, and no seed of the 2-unit network comes near. Yet it keeps only about half. So about every second of the neighbours that you *see* there is a false one. How far off? A trustworthiness of 0.97 sounds like "hardly". But among 2,000 points it means that a false neighbour stands on average some hundred ranks behind the tenth in the code: far nearer than a random point, and no close neighbour either. Believe the company that a point keeps, not the single neighbour.
 #
-# In the order of *all* distances, near and far together, PCA of the code does best: of all linear
-# maps it is the one that loses the least of the squared distances. t-SNE does worse: nothing in its loss asks for far distances. To ask who resembles whom, take t-SNE; to compare far distances, take PCA, with care.
+# In the order of *all* distances, near and far together, PCA of the code does best: of all orthogonal projections
+# onto a plane it is the one that loses the least of the squared distances. t-SNE does worse: nothing in its loss asks for far distances. To ask who resembles whom, take t-SNE; to compare far distances, take PCA, with care.
 #
 # (PCA of the pixels and the 2-unit bottleneck never saw the 32-unit code. They do as well as they do because all of these spaces describe the same images.)
 #
@@ -648,9 +647,9 @@ print(
 #
 # Is there a dense middle in 32 dimensions? The *density* is highest at the origin, millions of times as high as at the typical distance. And yet no point lies near it: there is so little *room*, the volume within
 # radius $r$ being proportional to $r^{32}$, that almost no *probability* is left. The points fill a shell around $\sqrt{32} \approx 5.7$. Those on its inner side do lie closer to their neighbours than those on its outer side (the
-# correlation), but the rulers take this away, as they took away the width of cluster 2, and an even disc remains. (Lesson 08 comes back to the shell.)
+# correlation), but the similarities forget it: what is common to all of a point's squared distances drops out (section 3), the ruler takes the rest, and an even disc remains. (Lesson 08 comes back to the shell.)
 #
-# The silhouettes hold two warnings. k-means cuts *any* flat cloud into eight slices that the silhouette likes, two of the true coordinates as well; so a silhouette on a map is no evidence of groups, and it does not even
+# The silhouettes hold two warnings. k-means cuts each of these flat clouds, two of the true coordinates as well, into eight slices with a silhouette of about 0.3; so such a value on a map is no evidence of groups, and it does not even
 # see the knots. Measured in the cloud itself, the same clusters have a silhouette of about 0: no support for groups. (That alone does not prove that there are none. In many dimensions real groups, such as the ten digits, can score near 0 as well.)
 
 # %% [markdown]
@@ -821,7 +820,7 @@ curves(dict(zip(groups, finer.T)), "number of clusters", "score", x=numbers)
 # ## 8. The neighbours' vote
 #
 # The most direct question to a code is the one we asked at the start: do neighbours share a label? The *k-nearest-neighbour classifier*
-# lets the 5 nearest training digits vote on each test digit. It learns nothing, so its accuracy is the space's merit.
+# lets the 5 nearest training digits vote on each test digit. It learns nothing, so its accuracy is the merit of the space and its scales. (The code votes as it comes here, not whitened, as in sections 1 to 6.)
 
 
 # %%

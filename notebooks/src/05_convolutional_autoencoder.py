@@ -574,8 +574,8 @@ plotting.image_rows({"original": shown} | {name: reconstruct(models[name, 1], sh
 # **What to notice.** Compare differences with the spread beside them. Max unpooling has its positions besides the code and stands far apart. Of the other four, nearest neighbour is ahead by more than the spread; the others lie closer together. These four have the same encoder, the same number of weights and the same training, so
 # that comes from the unpooling. But after so short a training, with one learning rate for all, it says which learns fastest, not which ends lowest.
 #
-# Now the unevenness. Training removes the grid: from 0.5 the transposed convolution comes down to a few hundredths, and so do the bed of nails and max unpooling. All five end near the digits themselves, which are not perfectly even either: strokes prefer some rows and columns. What the training leaves is
-# no checkerboard that these images would show. (After the quick profile's short training a part of it is still there.)
+# Now the unevenness. In reconstructions the training removes the grid: from 0.5 the transposed convolution comes down to a few hundredths, and the bed of nails and max unpooling end there too, level with nearest neighbour and bilinear, which had hardly any grid to lose. (That is about twice what the digits themselves have. They are not perfectly even either: strokes prefer some rows and columns. A pattern
+# that is the same in *every* picture would drop out with the mean; for that, look at the pictures: they show none.) (After the quick profile's short training a part of it is still there.)
 #
 # ## 7. What really crosses the bottleneck
 #
@@ -641,7 +641,7 @@ plotting.image_rows({"original": shown} | {name: images[:10] for name, images in
 # %% [markdown]
 # **What to notice.** With the next one's code you still see your own digit; with the next one's positions you see the next digit, and the error is above the mean image's, which is what one gets with no message at all. Where code and positions disagree, this decoder follows the positions. (It never met such pairs in training. So this ranks the two, and does not measure how much each tells.)
 #
-# A code of zeros is one that the decoder never met, so its grey answer says little about how much the code carries.
+# A code of zeros is one that the decoder never met, so its grey answer says little about how much the code carries. Look closely at it: there the grid is back. Training has taught the decoder to hide it for the codes of digits, and has not removed it from the structure.
 #
 # So this decoder takes no part in the comparison of the next section: its code is not the only thing that crosses the bottleneck.
 #
@@ -737,7 +737,7 @@ plotting.image_rows(
 # | convolutional, 32 | 0.0025, **0.005**, 0.01 | 5.91, **5.31**, 5.34 |
 # | convolutional, 128 | 0.0025, **0.005**, 0.01 | 2.98, **2.51**, 2.53 |
 #
-# The 118 and the 119 may be the trap of section 5: they are worse than all-black pictures, whose MSE is 111. Width 16 takes the rates of width 32. (With the squared error, the convolutional one came to 2.63 at width 128; the deep dense one with ReLUs came to 11.4 at 32.)
+# The 118 and the 119 are trainings that failed at too large a rate: worse than all-black pictures, whose MSE is 111. Width 16 takes the rates of width 32. (With the squared error, the convolutional one came to 2.63 at width 128; the deep dense one with ReLUs came to 11.4 at 32.)
 # </details>
 #
 # ### Is it the neighbours?
@@ -770,7 +770,7 @@ plotting.bars(
 # **What to notice.** Each unit of a dense layer has a weight of its own for each pixel, so rearranging the pixels only rearranges its weights: what differs between its two bars is chance.
 #
 # The convolution has no such freedom. The difference between its
-# two bars, far larger than the spread over seeds, is what neighbours are worth to it, in this short training and for this one rearrangement: without them it does worse than the dense one.
+# two bars, far larger than the spread over seeds, is what neighbours are worth to it, in this short training, for this one rearrangement, and at the learning rate that was chosen for pictures as they are: without them it does worse than the dense one.
 #
 # <details><summary><b>Think about it:</b> a digit in MNIST always stands in the middle. Would you expect the convolution's advantage to grow or to shrink, if it stood anywhere in a larger image?</summary>
 #
@@ -816,7 +816,7 @@ expect(
 # - A convolution (in Keras a cross-correlation) has the same few weights at every place. It is equivariant: the result moves with the image. With strides that holds for multiples of their product only.
 # - It is a matrix with a pattern; the transposed convolution multiplies by a matrix of the transposed pattern, and inverts nothing.
 # - Strides and pooling shrink an image: $\lfloor (n + 2p - k)/s \rfloor + 1$ pixels remain of $n$.
-# - A transposed convolution is a bed of nails followed by a convolution. If the stride does not divide the kernel's size, the uneven overlap gives an untrained decoder a checkerboard; interpolation followed by a convolution does not. You see it in the mean square of many outputs, hardly in a single one; after training, our images show none.
+# - A transposed convolution is a bed of nails followed by a convolution. If the stride does not divide the kernel's size, the uneven overlap gives an untrained decoder a checkerboard; interpolation followed by a convolution does not. You see it in the mean square of many outputs, hardly in a single one; after training, our reconstructions show none.
 # - Max unpooling needs the positions of the maxima. They are part of what crosses the bottleneck: here more numbers than pixels, though no more information than the image has, and the decoder relies on them more than on the code.
 # - A fair comparison holds the code's width, the images and the epochs equal, gives each rival its own learning rate, shows the spread over seeds, and counts parameters and seconds besides.
 #
