@@ -549,9 +549,9 @@ plotting.bars(
 ex.rate_guess.check(rate_guess, middle["mean, sum"][1])
 
 # %% [markdown]
-# **What to notice.** Summing both is better than each of the others by 60 nats and more, after the full training; other seeds move a value by less than 4 (see the printed lines). With the pixels averaged and the rate summed, $R$ is next to zero: the code carries nothing, and $D$ is no better than that of
+# **What to notice.** Summing both is better than each of the others by 60 nats and more after the two epochs of the full profile (longer training moves all four); other seeds move a value by less than 4 (see the printed lines). With the pixels averaged and the rate summed, $R$ is next to zero: the code carries nothing, and $D$ is no better than that of
 # the average digit. The encoder answers with the prior, whatever the image. This is **posterior collapse**, here made by a reduction. Averaging both is no
-# cure: at β = 39 a nat of the code must save 39 nats of distortion, and few nats of a code do. Averaging only the rate does the reverse: $R$ grows by far more than $D$ falls, so the ELBO loses.
+# cure, the code carries next to nothing here either: at β = 39 a nat of the code must save 39 nats of distortion, and few nats of a code do. Averaging only the rate does the reverse: $R$ grows by far more than $D$ falls, so the ELBO loses.
 # Nothing crashes, and no loss looks wrong by itself. Watch `kl` while you train, and compare in nats per image.
 #
 # So this course sums over pixels and over latent dimensions, and averages over the batch only.
@@ -715,10 +715,10 @@ prior = np.random.default_rng(0).standard_normal(drawn.shape).astype("float32")
 plotting.latent_maps({"aggregate posterior, 2-D": drawn, "prior": prior}, None, symbol="z", circle=CIRCLE)
 
 # %% [markdown]
-# **What to notice.** In 2-D nearly the whole rate is information, and the two clouds look alike, though the left one has seams and thin places. The flawless code shows next to no gap there, so what ours shows is real, if small.
+# **What to notice.** In 2-D nearly the whole rate is information, and the two clouds cover about the same place. But the left one is crowded in its core, has empty seams between its arms, and reaches farther out. The flawless code shows a gap of a tenth of a nat there, so most of what ours shows is real, if small beside the rate.
 #
-# In 20-D the code identifies its image all but perfectly: $I$ stands at its ceiling $\log N$, and the rest of the rate is called gap. But the flawless code prints the same two numbers. For $N$ images, $q(z)$ is $N$ small islands in a wide prior, whoever made them; how far the $q(z)$ of *all* images misses the prior this number can't say.
-# What it does say: most draws from the 20-D prior are near no code that the decoder was trained on. There it has to fill in. Often it does so well; where it fails, we get an odd sample. Lesson 08 takes the next step: it fits a density to the codes, counts the odd samples, and draws from that density instead of the prior. Lesson 09 weighs rate against distortion.
+# In 20-D the code identifies its image all but perfectly: $I$ stands at its ceiling $\log N$, and the rest of the rate is called gap. But the flawless code prints nearly the same two numbers. For $N$ images, $q(z)$ is $N$ small islands in a wide prior, whoever made them; how far the $q(z)$ of *all* images misses the prior this number can't say.
+# The 55,000 training digits don't change this: $\log N$ is 10.9 then, still far below the rate. So most draws from the 20-D prior are near no code that the decoder was trained on, and it has to fill in. That alone makes no odd sample: the code of a new digit may be as far from the trained ones, and decodes well. Where the filling-in fails, we get an odd sample; whether codes of real digits avoid such places, this number can't tell. Lesson 08 takes the next step: it fits a density to the codes, counts the odd samples, and draws from that density instead of the prior. Lesson 09 weighs rate against distortion.
 #
 # ## What you should see
 #
@@ -759,7 +759,7 @@ expect("information of the 20-D code below log N", below, at_most=budget(0.2, qu
 # - A VAE's encoder returns `mean` and `log_var`. The code is drawn as mean + exp(log_var / 2) · noise, so gradients pass.
 # - The loss is distortion plus rate: precise codes against codes like the prior. With either alone, draws from the prior decode to no digits.
 # - Sum over pixels and latent dimensions, average over the batch. Divide $D$ and $R$ by different numbers, and you have another $\beta$.
-# - The rate is information plus gap. Samples from the prior can be good only where the aggregate posterior has been; how sharp they are is the decoder's affair. For a finite number of images the information can't exceed $\log N$, so a wide code always shows a gap.
+# - The rate is information plus gap. Where the aggregate posterior has not been, the decoder was not trained: it fills in, often well, sometimes not. For $N$ images the information can't exceed $\log N$, so a rate above $\log N$ always shows a gap, even in a flawless code.
 #
 # ## Pitfalls
 #
