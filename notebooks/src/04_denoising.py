@@ -369,7 +369,7 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** In PSNR 784-32-784 is about as good as a well-tuned filter (below it in the quick profile); in SSIM it is clearly better after the full training, for its background is black. Its code of 32 numbers is narrow, and one layer each way has little power to tell noise
+# **What to notice.** In PSNR 784-32-784 is a little better than a well-tuned filter (below it in the quick profile); in SSIM it is clearly better after the full training, for its background is black. Its code of 32 numbers is narrow, and one layer each way has little power to tell noise
 # from strokes. The other one does better. It is deeper as well as wider, so this does not say which of the two
 # helped; the convolutional network below has no bottleneck at all.
 #
@@ -512,7 +512,7 @@ print(f"best filter: {max(np.mean(psnr(clean, images)) for images in with_last_s
 print(f"dense 512-128: {np.mean(scores['dense 512-128'], axis=0)[0]:.2f} dB")
 
 # %% [markdown]
-# **What to notice.** In its own world the guess is all but perfect. On new digits it is *no better than a filter*: it can only answer with digits that it has seen, whole ones. A tenfold larger world helps a little.
+# **What to notice.** In its own world the guess is all but perfect. On new digits it is *no better than a filter*: it can only answer with digits that it has seen, whole ones. A tenfold larger world adds a decibel and a half.
 # A network has not stored its digits as wholes. It has learned strokes, and puts them together anew, so it is the better guesser for digits that it never saw.
 # So the network's answer is the posterior mean under a better, richer belief of what digits there are than a list.
 #
@@ -787,7 +787,7 @@ image_rows(rows)
 # **What to notice.** Away from its training the specialist's lead shrinks on both sides. (The flat line is the mean training digit, given as the answer to every image: whoever does not beat it might as well not look.) The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise.
 # The generalist has met strong noise and is more cautious. It pays for that at $\sigma = 0.5$, where it had fewer lessons. Which of the two is better is a question about the noise to come.
 #
-# And look at the left end of the curves. At $\sigma = 0.1$ the filters win by far, and the networks do hardly better than no restoring at all (in the quick profile worse).
+# And look at the left end of the curves. At $\sigma = 0.1$ the filters win by far, and the networks gain only one or two decibels over no restoring at all (in the quick profile none).
 #
 # ## What would it take at σ = 0.1?
 #
@@ -886,8 +886,8 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Training was a good part of it: taught with this noise, the autoencoder gains several decibels on the specialist. It still loses to the filter.
-# Full size is the greater step: the layers without a detour beat the best filter, even where they draw the image themselves. The subtraction adds a little more, about half a decibel, on every seed.
+# **What to notice.** Training was a good part of it: taught with this noise, the autoencoder gains two and a half decibels on the specialist. It still loses to the filter.
+# Full size is the greater step: the layers without a detour beat the best filter, even where they draw the image themselves. The subtraction adds a little more, about a quarter of a decibel, several times the spread of the seeds.
 # And all that with a fraction of the parameters. What looked like a law, "a network can't keep what needs no repair", was a matter of training and architecture.
 #
 # Is the residual denoiser the better one, then? Train it on $\sigma = 0.5$, as well.
