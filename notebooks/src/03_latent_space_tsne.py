@@ -294,7 +294,7 @@ curves(at_rest, "similarity of the pair (1: wants to touch)", "distance on the m
 # A prediction: what becomes of our map if we use the Gaussian in the plane, too? (That is symmetric SNE, the method before t-SNE.) Write `"run together"`, `"part further"`
 # or `"stay as they are"` for the groups of digits; below you run both.
 
-# %% tags=["nbval-check-output"]
+# %%
 crowding_guess = ...  # "run together", "part further" or "stay as they are"
 
 # %% [markdown]
@@ -564,7 +564,7 @@ print(f"{len(some_labels)} digits, PCA against random start: {digit_order(by_per
 # To catch a map lying, map something you know. Three Gaussian clusters in 32 dimensions with their centres on one line, at 0, 50 and 250. Clusters 0 and 1 have a standard
 # deviation of 1 in each direction, cluster 2 one of 8. Predict: how many times as wide as cluster 0 will cluster 2 be *on the map*?
 
-# %% tags=["nbval-check-output"]
+# %%
 width_guess = ...  # a number
 
 # %%
@@ -708,7 +708,7 @@ majority_accuracy = ex.majority_accuracy.check(majority_accuracy)
 #
 # Predict, before the run: in which space will ten clusters agree best with the labels of the test digits, by NMI?
 
-# %% tags=["nbval-check-output"]
+# %%
 space_guess = ...  # "pixels", "PCA-32", "whitened PCA-32", "code" or "whitened code"
 
 

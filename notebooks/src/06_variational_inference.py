@@ -914,6 +914,7 @@ test_gaps = {
     ]
     for number in numbers
 }
+# %%
 own = mnist.x_train[:200]
 own_means = np.array([posterior(x, W, mu, sigma)[0] for x in own.reshape(200, -1).astype("float64")])
 own_gaps = [mean_gap(*encoder.predict(own, verbose=0), own_means) for encoder in encoders[200]]
