@@ -449,7 +449,7 @@ plotting.image_rows({title: model.predict(prior_codes, verbose=0) for title, (_,
 # **What to notice.** The black circle is the same in all three maps; mind their axes.
 #
 # - *Reconstruction only*: irregular. The codes spread far beyond the prior, crowded here and empty there. It is a plain
-#   autoencoder again, and its decoded random codes look like those at the top of this lesson, for the same reason: its codes lie elsewhere.
+#   autoencoder again. The circle lies at the edge of its codes this time, so random codes decode to the same few blurred digits, and to blots.
 # - *KL term only*: a perfect normal distribution, and no information at all. Every digit has the same $q(z\mid x)$, so all
 #   colours mix. (The names of the digits belong to the centre, all ten; they are drawn side by side to be read.) The decoder was never trained.
 # - *Both*: regular. The cloud has the size of the prior, and most digits have a region of their own. Most random codes
@@ -757,7 +757,7 @@ expect("information of the 20-D code below log N", below, at_most=budget(0.2, qu
 #
 # - A plain autoencoder's codes lie anywhere. Its decoder can draw, if someone fits a distribution to them; it gives no probability of an image.
 # - A VAE's encoder returns `mean` and `log_var`. The code is drawn as mean + exp(log_var / 2) · noise, so gradients pass.
-# - The loss is distortion plus rate: precise codes against codes like the prior. With either alone, draws from the prior decode to no digits.
+# - The loss is distortion plus rate: precise codes against codes like the prior. With the first alone the codes do not lie where the prior draws; with the second alone they carry nothing.
 # - Sum over pixels and latent dimensions, average over the batch. Divide $D$ and $R$ by different numbers, and you have another $\beta$.
 # - The rate is information plus gap. Where the aggregate posterior has not been, the decoder was not trained: it fills in, often well, sometimes not. For $N$ images the information can't exceed $\log N$, so a rate above $\log N$ always shows a gap, even in a flawless code.
 #
