@@ -247,7 +247,7 @@ plotting.image_rows(traversals, [f"{value:g}" for value in values])
 # To give each axis one nameable factor of the data is called **disentanglement**. Much was hoped of the VAE here. Locatello et al. (2019) proved that without labels, or assumptions
 # built into the model, no method can be sure of it, and in 12,000 trained models found none that reliably gets it: the seed mattered more than the method.
 #
-# In ten dimensions we start from a test digit instead of the origin. We show the five coordinates that cost the most nats.
+# In ten dimensions we start from a test digit instead of the origin: a 3 whose lower loop is nearly closed, so that the model draws it much like an 8. It is the picture that all five rows have in common. We show the five coordinates that cost the most nats.
 
 # %%
 wide_codes, wide_log_var = posterior(wide, mnist.x_test)
@@ -751,7 +751,7 @@ plotting.curves(norms, "t", "distance from the mean, over digits'", x=t)
 # straight one, which loses up to a third of its norm on the way. Mixed pixels lose most. (A picture may be recognised as a third digit: half-way from the 7 to the 6 above stands an 8.)
 #
 # Now compare the models. On the straight path the autoencoder does about as well as the VAE. On the spherical one it gains too: its codes keep
-# away from their mean as well, as spread-out codes in many dimensions do, prior or not. (So that the arc turns about the right point, each model's codes are taken relative to their mean; for a VAE that is the origin, or nearly.) **Walking from code to code is no privilege of the VAE**; on the straight path its lead is hardly more than the spread of the seeds. (In the quick profile the autoencoder leads.)
+# away from their mean as well, as spread-out codes in many dimensions do, prior or not. (So that the arc turns about the right point, each model's codes are taken relative to their mean; for a VAE that is the origin, or nearly.) **Walking from code to code is no privilege of the VAE**; on the straight path its lead is hardly more than the spread of the seeds, and on the spherical one it is a few hundredths, small, but more than that spread. (In the quick profile the autoencoder leads.)
 #
 # ## Directions with a meaning
 #
@@ -881,8 +881,7 @@ for i, name in enumerate(attributes):
     print(f"   the VAE's digit stays the same for {kept[name][1]:.2f} at strength −1, {kept[name][5]:.2f} at +1")
 
 # %% [markdown]
-# **What to notice.** A reach of 1 would bridge the gap. Ours fall somewhat short: a picture gets into an extreme quarter partly by details that its code does not hold, so the
-# decoder can't draw them back. The autoencoder's vectors serve as well: by this number the prior is not needed for straight directions. (Side effects were measured for one VAE only.) Look also at how often the digit itself has changed on the way.
+# **What to notice.** A reach of 1 would bridge the gap. Ours fall somewhat short. Possible reasons, which we have not separated: the vector is an average over ten digits, and each digit's own difference points a little elsewhere; the decoder is not linear; and a picture may get into an extreme quarter by details that its code does not hold. The autoencoder's vectors serve as well: by this number the prior is not needed for straight directions. (Side effects were measured for one VAE only.) Look also at how often the digit itself has changed at strengths −1 and +1, twice as far as the reach was measured.
 #
 # <details><summary><b>Question.</b> What does the vector do that compares all digits, not each with its own kind?</summary>
 #
@@ -960,7 +959,7 @@ plotting.animation(np.concatenate([films["VAE"], films["autoencoder"]], axis=1),
 
 # %% [markdown]
 # **What to notice.** Four walks side by side; the upper row is drawn by the VAE, the lower by the plain autoencoder, along the same test digits. Strokes bend, open and close, and nothing jumps, **in either row**. A decoder is a continuous
-# function, so steps of its code that are small enough are small steps of its picture, whatever the training asked for. How small is small enough differs from place to place (compare the two numbers of each printed line); that we have evened out. A smooth film says nothing of holes: inside one, the film crosses smoothly over something that is no digit. Watch for such moments in both rows.
+# function, so steps of its code that are small enough are small steps of its picture, whatever the training asked for. How small is small enough differs from place to place (compare the two numbers of each printed line); that we have evened out. A smooth film says nothing of holes: inside one, the film crosses smoothly over something that is no digit. Watch for such moments in both rows. (But don't count them against each other: both models' arcs turn about the origin here, which for the autoencoder is not the middle of its codes.)
 #
 # (How a decoder stretches the way is its *geometry*. Arvanitidis, Hansen and Hauberg (2018) measure all lengths in the pictures, as we do here, and even look for the path that is shortest there.)
 #
@@ -1078,7 +1077,7 @@ print(
 )
 
 # %% [markdown]
-# **What to notice.** Not by much, as far as these two lower bounds tell (the first also holds what is left of the digit in the code): the codes of each digit still leave much of the prior unsettled. A likely reason for the better pictures, which we have not tested: what lies between two 3s is mostly another 3. A hole is dangerous where the decoder would have to cross from one kind of thing to another, and the label spares it the crossing.
+# **What to notice.** These two lower bounds show no improvement. They are not equally tight: the first takes ten Gaussians for each digit, a hundred in all, the second ten for all digits (with 30 it was larger, as you saw in part one). The first also holds what is left of the digit in the code. So we can only say that the codes of each digit still leave much of the prior unsettled. A likely reason for the better pictures, which we have not tested: what lies between two 3s is mostly another 3. A hole is dangerous where the decoder would have to cross from one kind of thing to another, and the label spares it the crossing.
 #
 # ## What you should see
 #
