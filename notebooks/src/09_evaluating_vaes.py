@@ -419,13 +419,11 @@ x_valid = binarise(mnist.x_valid, np.random.default_rng(2))
 
 def train(model, name, loss=bernoulli_nll, pair=binarised_pair, valid=x_valid, extra=(), epochs=EPOCHS, seed=0):
     """Fits a model on fresh batches; returns its history."""
-    batches = FreshBatches(SMALL, pair, batch_size=budget(64, quick=32), seed=seed)
+    batches = FreshBatches(SMALL, pair, batch_size=budget(50, quick=32), seed=seed)
     learning_rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(batches))  # falls from its peak to zero
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, **fast(model))
-    bar = callbacks(name)
-    return model.fit(
-        batches, epochs=epochs, validation_data=(valid, valid), verbose=0, callbacks=[*extra, *bar]
-    ).history
+    watched = {"validation_data": (valid, valid), "validation_batch_size": 500}
+    return model.fit(batches, epochs=epochs, verbose=0, callbacks=[*extra, *callbacks(name)], **watched).history
 
 
 # %%
@@ -547,7 +545,7 @@ class CarefulKL(keras.layers.Layer):
 
 
 # %%
-DEPTH, DEEP_EPOCHS = budget(5, quick=3), budget(20, quick=8)  # sigmoid layers of the decoder
+DEPTH, DEEP_EPOCHS = budget(5, quick=3), budget(16, quick=8)  # sigmoid layers of the decoder
 
 
 def deep_parts():
