@@ -419,7 +419,7 @@ x_valid = binarise(mnist.x_valid, np.random.default_rng(2))
 
 def train(model, name, loss=bernoulli_nll, pair=binarised_pair, valid=x_valid, extra=(), epochs=EPOCHS, seed=0):
     """Fits a model on fresh batches; returns its history."""
-    batches = FreshBatches(SMALL, pair, batch_size=budget(50, quick=32), seed=seed)
+    batches = FreshBatches(SMALL, pair, batch_size=budget(64, quick=32), seed=seed)
     learning_rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(batches))  # falls from its peak to zero
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, **fast(model))
     watched = {"validation_data": (valid, valid), "validation_batch_size": 500}
@@ -735,7 +735,7 @@ rows = {name: vaes[0].predict(grey_test[:12], verbose=0) for name, vaes in gauss
 plotting.image_rows({"test digits": grey_test[:12], **rows})
 
 # %% [markdown]
-# **What to notice.** *A fair rival.* By hand, $s = 0.1$ does about as well as the learned $s$: it is what the learning finds. (In the quick profile's short training the learned $s$ is ahead: it starts large, falls with the errors, and learns faster for it.) So learning $s$ does not beat the best $s$. It spares the search for it. Against $s = 0.05$ or $s = 1$ alone it would have looked like a great step.
+# **What to notice.** *A fair rival.* By hand, $s = 0.1$ is nearest to what the learning finds. The learned $s$ is ahead of it all the same, by some fifty nats of six hundred: it starts large and falls with the errors, so that the weight of the code falls into place along the way. (That is a guess at the reason; a longer training of both may bring them together.) Besides, it spares the search. Against $s = 0.05$ or $s = 1$ alone it would have looked like a far greater step.
 #
 # *Too large, too small.* With $s = 1$ the model claims errors several times as large as it makes. A nat of its code costs more than the reconstruction that it saves, so the code stays small, and its pictures are the most blurred. With $s = 0.05$ it buys a high rate, and gets little for it.
 #
@@ -884,7 +884,7 @@ by_hand = [name for name in scores if name != "s learned"]
 rival = max(by_hand, key=lambda name: scores[name][:, 2].mean())  # chosen on validation digits
 ahead = scores["s learned"][:, 3].mean() - scores[rival][:, 3].mean()
 what = f"ELBO, s learned against the best s by hand ({rival})"
-expect(what, ahead, at_least=budget(-40, quick=20), at_most=budget(40, quick=110), unit="nats")
+expect(what, ahead, at_least=20, at_most=110, unit="nats")
 
 # %%
 far = {name: values.mean() for name, values in distances.items()}
