@@ -3,8 +3,10 @@ PYTHON ?= python3
 PROFILE ?= quick
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+BENCH := benchmarks/.venv
 LESSON_OPTION := $(if $(LESSON),--lesson $(LESSON))
-NOTEBOOKS := $(if $(LESSON),$(or $(wildcard notebooks/$(LESSON)*.ipynb),notebooks/$(LESSON).ipynb),notebooks)
+JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
+NOTEBOOKS := $(if $(LESSON),$(or $(wildcard notebooks/$(LESSON)_*.ipynb),notebooks/$(LESSON).ipynb),notebooks)
 
 define CHECK_PYTHON
 import sys
@@ -16,15 +18,21 @@ export CHECK_PYTHON
 .PHONY: run test unit notebook-tests lab notebooks text links checkpoints bench lock
 
 run: $(INSTALLED)
-	$(BIN)/python tools/lessons.py run $(LESSON_OPTION) --profile $(PROFILE)
+	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
 
 test: unit notebook-tests
 
 unit: $(INSTALLED)
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . || \
+	  { echo "Style: .venv/bin/ruff check --fix . && .venv/bin/ruff format ."; exit 1; }
 	$(BIN)/python -m pytest tests -n 2 --dist loadscope
 
+# Two lessons at once share the cores: threads beyond them only wait.
+SHARE := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )))
 notebook-tests: export COURSE_PROFILE = quick
+notebook-tests: export OMP_NUM_THREADS = $(SHARE)
+notebook-tests: export TF_NUM_INTRAOP_THREADS = $(SHARE)
+notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
 notebook-tests: $(INSTALLED)
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && COURSE_CACHE=$$cache $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadscope $(NOTEBOOKS)
@@ -33,20 +41,21 @@ lab: $(INSTALLED)
 	$(BIN)/jupyter lab notebooks
 
 notebooks: $(INSTALLED)
-	$(BIN)/python tools/lessons.py build $(LESSON_OPTION)
+	$(BIN)/python -m tools.lessons build $(LESSON_OPTION) $(JOBS_OPTION)
 
 text: $(INSTALLED)
-	$(BIN)/python tools/lessons.py text $(LESSON_OPTION)
+	$(BIN)/python -m tools.lessons text $(LESSON_OPTION)
 
 links: $(INSTALLED)
-	$(BIN)/python tools/lessons.py link --repo "$(REPO)"
+	$(BIN)/python -m tools.lessons link --repo "$(REPO)"
 
 # Lesson 09's trained models and their scores; skips what is there and goes on where it was interrupted. OPTIONS: see --help.
 checkpoints: $(INSTALLED)
 	$(BIN)/python tools/train_checkpoints.py $(OPTIONS)
 
-bench: $(INSTALLED)
-	$(BIN)/python benchmarks/throughput.py
+# In an environment of its own, with PyTorch and JAX; about ten minutes.
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python benchmarks/throughput.py
 
 # What the course is tested with: everything that the ranges in requirements.txt resolve to today.
 lock:
@@ -60,4 +69,10 @@ $(INSTALLED): requirements.txt constraints/tested.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints/tested.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(BENCH)/.installed: benchmarks/requirements.txt constraints/tested.txt
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c constraints/tested.txt
 	touch $@

@@ -1,166 +1,174 @@
-"""Prints what the package costs: training images a second beside hand-written peers, and the unpooling layers.
+"""Training images a second beside other ways to train the same model; prints the tables and writes README.md.
 
-Each row trains or runs the same thing by other means. Rounds go in turn, so that a busy moment hits all alike,
-and the best round counts.
+The peers of each framework live in a process of their own and wait for their turn there: rounds go in turn, so that a
+busy moment hits all alike, and the best round of each counts. A peer's first round also traces and compiles.
 
     make bench
 """
 
-import time
+import datetime
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
 
-import course_utils  # noqa: F401, first: it silences TensorFlow's start-up notices
+from turns import BATCH, BATCHES, CALLS, LAYERS, products
 
-# isort: split
-import keras
-import numpy as np
-import tensorflow as tf
-from keras import layers, ops
-
-from course_utils.layers import BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D
-from course_utils.losses import bernoulli_nll
-from course_utils.models import build_dense_vae
-
-HIDDEN, LATENT_DIM, BATCH, BATCHES = 400, 20, 128, 40
-CALLS, ROUNDS = 10, 5
-IMAGES = np.random.default_rng(0).integers(0, 2, (BATCH * BATCHES, 28, 28, 1)).astype(np.float32)
+HERE = Path(__file__).parent
+SCRIPTS = {"tensorflow": "keras_peers.py", "jax": "keras_peers.py", "torch": "torch_peers.py"}
+ROUNDS = {"dense": 12, "conv": 12, "short": 4, "pooling": 6}
+TARGETS = [  # what, of which peer, at least so many times, which other peer
+    ("dense VAE on TensorFlow", "dense: fit with fast, tensorflow", 1.5, "dense: train_step of Keras's example"),
+    ("dense VAE on TensorFlow", "dense: fit with fast, tensorflow", 0.8, "dense: PyTorch"),
+    ("dense VAE on JAX", "dense: fit with fast, jax", 0.95, "dense: PyTorch"),
+    ("convolutional autoencoder on TensorFlow", "conv: fit with fast, tensorflow", 1.0, "conv: PyTorch"),
+]
 
 
 def main():
-    print(f"Keras {keras.__version__} on TensorFlow {tf.__version__}; the best of {ROUNDS} rounds each\n")
-    peers = {
-        "course_utils VAE, stock fit": stock_fit(build_dense_vae(LATENT_DIM, hidden=(HIDDEN, HIDDEN))),
-        "plain Keras, own train_step": stock_fit(PlainVAE()),
-        "plain TensorFlow, GradientTape": gradient_tape_loop(),
-    }
-    title = f"Training a VAE, 784-{HIDDEN}-{HIDDEN}-{LATENT_DIM}, batches of {BATCH}"
-    report(title, "images/s", {name: len(IMAGES) / seconds for name, seconds in best_of(peers).items()})
-
-    feature_maps = tf.constant(np.random.default_rng(0).random((64, 28, 28, 16), dtype=np.float32))
-    halved, positions = MaxPoolingWithPositions2D()(feature_maps)
-    peers = {
-        "MaxPoolingWithPositions2D": compiled(MaxPoolingWithPositions2D(), feature_maps),
-        "tf.nn.max_pool_with_argmax": compiled(argmax_pooling, feature_maps),
-        "keras MaxPooling2D, no positions": compiled(layers.MaxPooling2D(), feature_maps),
-        "MaxUnpooling2D": compiled(MaxUnpooling2D(), (halved, positions)),
-        "tf.scatter_nd of those positions": compiled(scatter, argmax_pooling(feature_maps)),
-        "BedOfNails2D": compiled(BedOfNails2D(), halved),
-        "keras UpSampling2D, nearest": compiled(layers.UpSampling2D(), halved),
-        "keras UpSampling2D, bilinear": compiled(layers.UpSampling2D(interpolation="bilinear"), halved),
-    }
-    milliseconds = {name: 1000 * seconds / CALLS for name, seconds in best_of(peers).items()}
-    report("Pooling and unpooling, 64 maps of 28 x 28 x 16", "ms a call", milliseconds)
+    load = os.getloadavg()[0]  # of others, for nothing runs here yet
+    seeds = json.loads(start("tensorflow", "seeds").communicate()[0].splitlines()[-1])  # after what `load` says
+    workers = {name: start(name) for name in SCRIPTS}
+    told = {name: json.loads(worker.stdout.readline()) for name, worker in workers.items()}
+    homes = {peer: workers[name] for name in workers for peer in told[name]["peers"]}
+    times = race(homes)
+    for worker in workers.values():
+        worker.stdin.close()  # which ends it
+    versions = {key: value for answer in told.values() for key, value in answer["versions"].items()}
+    text = readme(times, versions, seeds, load)
+    print(text)
+    (HERE / "README.md").write_text(text, encoding="utf-8")
 
 
-def best_of(peers):
-    """Seconds of each peer's fastest round; the rounds alternate, after one that compiles."""
-    times = {name: [] for name in peers}
-    for _ in range(ROUNDS + 1):
-        for name, run in peers.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: min(seconds[1:]) for name, seconds in times.items()}
+def start(name, *arguments):
+    environment = {**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(HERE.parent)}
+    command = [sys.executable, HERE / SCRIPTS[name], *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
-def report(title, unit, values):
-    first = next(iter(values.values()))
-    print(f"{title:46}{unit:>12}{'ratio':>8}")
-    for name, value in values.items():
-        print(f"  {name:44}{value:12,.4g}{value / first:8.2f}")
-    print()
+def race(homes):
+    """Seconds of every round of each peer, the one that compiles first, by the peer's name."""
+    times = {peer: [] for peer in homes}
+    for turn in range(1 + max(ROUNDS.values())):
+        for peer, worker in homes.items():
+            if turn > ROUNDS[peer.split(":")[0]]:
+                continue
+            print(peer, file=worker.stdin, flush=True)
+            if not (seconds := worker.stdout.readline()):
+                raise RuntimeError(f"round {turn} of {peer!r}: its process ended with {worker.wait()}")
+            times[peer].append(float(seconds))
+            print(f"round {turn}, {peer}: {times[peer][-1]:.2f} s", file=sys.stderr)
+    return times
 
 
-# Peers of the VAE: the same widths, activation, loss and optimizer.
+# What is written of it
 
 
-def stock_fit(model):
-    model.compile(keras.optimizers.Adam(), bernoulli_nll)
-    return lambda: model.fit(IMAGES, IMAGES, batch_size=BATCH, verbose=0)
+def readme(times, versions, seeds, load):
+    best = {peer: min(seconds[1:]) for peer, seconds in times.items()}
+    speed = {peer: BATCH * BATCHES / seconds for peer, seconds in best.items()}  # images a second
+    bound = max(value for peer, value in speed.items() if "matrix products" in peer)
+    operations = 2 * sum(a * b * c for a, b, c in products(LAYERS, BATCH)) / BATCH
+    dense = [
+        [peer, f"{value:,.0f}", f"{value / speed['dense: PyTorch']:.2f}", f"{value / bound:.0%}", first(times[peer])]
+        for peer, value in of("dense", speed)
+    ]
+    conv = [
+        [peer, f"{value:,.0f}", f"{value / speed['conv: PyTorch']:.2f}", first(times[peer])]
+        for peer, value in of("conv", speed)
+    ]
+    short = [[peer, f"{seconds:.2f}"] for peer, seconds in of("short", best)]
+    pooling = [[peer, f"{1000 * seconds / CALLS:.2f}"] for peer, seconds in of("pooling", best)]
+    rates = ["images/s", "× PyTorch"]
+    return f"""# How fast it trains
+
+Written by `make bench` on {datetime.date.today()}: {processor()}, {os.cpu_count()} cores, Python \
+{platform.python_version()}, {", ".join(f"{name} {version}" for name, version in versions.items())}.
+
+All rows train on the same images in batches of {BATCH} with Adam, each process with all cores. Rounds go in turn and \
+the best of {ROUNDS["dense"]} counts, so read the ratios; images a second are this machine's. *First* is the first \
+round, which traces and compiles as well. The load by other programs was {load:.1f} when it began\
+{": threads that wait for each other suffer most, PyTorch's above all, so run it again in quiet" if load > 0.3 else ""}.
+
+## Targets
+
+{table(["", "target", "measured", "", "beside PyTorch's fused Adam"], [target(speed, *t) for t in TARGETS])}
+
+## Dense VAE, 784-400-400-20, every batch binarised anew
+
+{table(["", *rates, "of the bound", "first, s"], dense)}
+
+The bound: a training step multiplies matrices, {operations / 1e6:.2f} million operations an image, and can't be \
+faster than these products alone. At these shapes this machine does {bound * operations / 1e9:.0f} GFLOP/s, \
+{bound:,.0f} images a second. The rest is activations, logarithms, random numbers, Adam, and the framework.
+
+## Convolutional autoencoder of width 32, squared error
+
+{table(["", *rates, "first, s"], conv)}
+
+## A short fit: a new model, 4 epochs of 55 batches of 64
+
+Compiling pays only where a fit is long, so `fast` leaves XLA out in the quick profile. The last batch of an epoch is \
+smaller than the others, and XLA compiles for each size.
+
+{table(["", "seconds"], short)}
+
+## Three seeds
+
+{three_seeds(seeds)}
+
+## Pooling and unpooling, 64 maps of 28 × 28 × 16
+
+{table(["", "ms a call"], pooling)}
+"""
 
 
-def plain_parts():
-    images = keras.Input((28, 28, 1))
-    x = layers.Flatten()(images)
-    for _ in range(2):
-        x = layers.Dense(HIDDEN, "gelu")(x)
-    encoder = keras.Model(images, [layers.Dense(LATENT_DIM)(x), layers.Dense(LATENT_DIM)(x)])
-    codes = keras.Input((LATENT_DIM,))
-    x = codes
-    for _ in range(2):
-        x = layers.Dense(HIDDEN, "gelu")(x)
-    decoder = keras.Model(codes, layers.Reshape((28, 28, 1))(layers.Dense(784, "sigmoid")(x)))
-    return encoder, decoder
+def three_seeds(seeds):
+    """What `seeds` in keras_peers.py has found: a sentence and a table."""
+    means, deviations = [[f(losses) for losses in seeds.values()] for f in (statistics.mean, statistics.stdev)]
+    apart, error = abs(means[0] - means[1]), math.hypot(*deviations) / math.sqrt(3)
+    rows = [
+        [name, *(f"{loss:.2f}" for loss in losses), f"{mean:.2f} ± {deviation:.2f}"]
+        for (name, losses), mean, deviation in zip(seeds.items(), means, deviations)
+    ]
+    return f"""Test negative ELBO in nats of the dense VAE after 10 epochs of the 3,500 embedded digits. Compiled \
+steps draw other random numbers: the means differ by {apart:.2f} nats, with a standard error of {error:.2f}.
+
+{table(["", "seed 0", "seed 1", "seed 2", "mean ± deviation"], rows)}"""
 
 
-def negative_elbo(encoder, decoder, images):
-    mean, log_var = encoder(images)
-    codes = mean + ops.exp(log_var / 2) * keras.random.normal(ops.shape(mean))
-    cross_entropy = ops.sum(ops.binary_crossentropy(images, decoder(codes)), axis=(1, 2, 3))
-    kl = ops.sum(ops.square(mean) + ops.exp(log_var) - 1 - log_var, axis=-1) / 2
-    return ops.mean(cross_entropy + kl), ops.mean(kl)
+def of(group, values):
+    """The group's peers without its name, and their values."""
+    return [(peer, value) for peer, value in values.items() if peer.startswith(group + ":")]
 
 
-class PlainVAE(keras.Model):
-    """As many tutorials write it: one class with a `train_step` of its own."""
-
-    def __init__(self):
-        super().__init__()
-        self.encoder, self.decoder = plain_parts()
-        self.loss_metric, self.kl_metric = keras.metrics.Mean(name="loss"), keras.metrics.Mean(name="kl")
-
-    def train_step(self, data):
-        with tf.GradientTape() as tape:
-            loss, kl = negative_elbo(self.encoder, self.decoder, data[0])
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
-        self.loss_metric.update_state(loss)
-        self.kl_metric.update_state(kl)
-        return {"loss": self.loss_metric.result(), "kl": self.kl_metric.result()}
+def first(seconds):
+    return f"{seconds[0]:.1f}"
 
 
-def gradient_tape_loop():
-    encoder, decoder = plain_parts()
-    variables, optimizer = encoder.trainable_variables + decoder.trainable_variables, keras.optimizers.Adam()
-    optimizer.build(variables)
-    batches = tf.data.Dataset.from_tensor_slices(IMAGES).shuffle(len(IMAGES)).batch(BATCH).prefetch(2)
-
-    @tf.function(jit_compile=True)
-    def step(images):
-        with tf.GradientTape() as tape:
-            loss, _ = negative_elbo(encoder, decoder, images)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss
-
-    def epoch():
-        for images in batches:
-            step(images)
-
-    return epoch
+def target(speed, what, ours, least, theirs):
+    ratio = speed[ours] / speed[theirs]
+    fused = f"{speed[ours] / speed[theirs + ', fused Adam']:.2f}" if theirs.endswith("PyTorch") else ""
+    return [what, f"{least} × {theirs.split(': ')[1]}", f"{ratio:.2f}", "met" if ratio >= least else "missed", fused]
 
 
-# Peers of the unpooling family
+def table(header, rows):
+    """A Markdown table: the first column's words to the left, the rest to the right."""
+    lines = [header, [":--", *["--:"] * (len(header) - 1)], *([row[0].split(": ")[-1], *row[1:]] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def compiled(function, inputs):
-    graph = tf.function(function)
-
-    def run():
-        for _ in range(CALLS):
-            result = graph(inputs)
-        tf.nest.flatten(result)[0].numpy()  # so that the last one is done
-
-    return run
-
-
-def argmax_pooling(maps):
-    return tf.nn.max_pool_with_argmax(maps, 2, 2, "VALID", include_batch_in_index=True)
-
-
-def scatter(pooled):
-    values, places = pooled
-    shape = tf.shape(values) * [1, 2, 2, 1]
-    size = tf.reduce_prod(tf.cast(shape, "int64"))
-    flat = tf.scatter_nd(tf.reshape(places, (-1, 1)), tf.reshape(values, (-1,)), [size])
-    return tf.reshape(flat, shape)
+def processor():
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not on Linux
+        return platform.processor() or platform.machine()
+    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

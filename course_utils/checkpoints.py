@@ -1,7 +1,7 @@
 """Trained models that are too dear for a lesson: small files that `make checkpoints` makes and a lesson loads."""
 
 import csv
-import tempfile
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from course_utils.data import REPOSITORY_DATA, replace_file
+from course_utils.data import REPOSITORY_DATA, replacing
 
 REMEDY = "`make checkpoints` makes it anew"
 
@@ -20,26 +20,51 @@ def folder():
     return installed if installed.is_dir() else REPOSITORY_DATA / "checkpoints"
 
 
-def save_checkpoint(model, path, log):
-    """Writes encoder's and decoder's weights as float16 to `<path>.npz` and a training log to `<path>.csv`.
+def files(name):
+    """The paths of a checkpoint's weights and of its log, whether they exist or not.
+
+    Args:
+        name: of the checkpoint, such as `"vae_50"`: its files lie in `folder()`. With a folder in front, as in
+            `"./mine"`, it is a path of its own. A dot in it is part of the name: `"beta_0.5"` is not `"beta_0.1"`.
+
+    Returns:
+        Two paths, `<name>.npz` and `<name>.csv`.
+    """
+    place, name = os.path.split(name)
+    place = Path(place) if place else folder()
+    return place / f"{name}.npz", place / f"{name}.csv"
+
+
+def save_checkpoint(model, name, log):
+    """Writes encoder's and decoder's weights as float16, and the log of their training, where `load_checkpoint` looks.
 
     Args:
         model: has an `encoder` and a `decoder`.
-        path: of both files, without ending.
-        log: dictionary from column to one number an epoch, such as the history of a fit.
+        name: of the checkpoint, as for `files`.
+        log: dictionary from column to one number per epoch, such as the history of a fit.
+
+    Raises:
+        ValueError: if a weight is no finite float16 (NaN, or beyond ±65504), or the columns of the log are no numbers
+            or of unequal lengths. Nothing is written then.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = [ops.convert_to_numpy(weight).astype(np.float16) for weight in _weights(model)]
-    with tempfile.TemporaryDirectory() as unfinished:
-        finished = Path(unfinished) / "weights.npz"
-        np.savez_compressed(finished, **{f"weight_{i}": weight for i, weight in enumerate(weights)})
-        with open(Path(unfinished) / "log.csv", "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(log)
-            table.writerows([f"{value:.6g}" for value in row] for row in zip(*log.values()))
-        replace_file(Path(unfinished) / "log.csv", path.with_suffix(".csv"))
-        replace_file(finished, path.with_suffix(".npz"))  # last: where it is, all is there
+    variables = _weights(model)
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        weights = [ops.convert_to_numpy(variable).astype(np.float16) for variable in variables]
+    unfit = [variable.path for variable, weight in zip(variables, weights) if not np.isfinite(weight).all()]
+    if unfit:
+        raise ValueError(f"`model` must have weights that are finite as float16. Received others in {unfit}")
+    columns = [np.asarray(column, float) for column in log.values()]
+    if any(column.ndim != 1 or len(column) != len(columns[0]) for column in columns):
+        received = {name: column.shape for name, column in zip(log, columns)}
+        raise ValueError(f"`log` must have one number per epoch in each column. Received the shapes {received}")
+    weights_file, log_file = files(name)
+    weights_file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(log_file) as unfinished, open(unfinished, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(log)
+        table.writerows([f"{value:.6g}" for value in row] for row in zip(*columns))
+    with replacing(weights_file) as unfinished:  # last: where it is, all is there
+        np.savez_compressed(unfinished, **{f"weight_{i}": weight for i, weight in enumerate(weights)})
 
 
 def load_checkpoint(model, name):
@@ -47,37 +72,43 @@ def load_checkpoint(model, name):
 
     Args:
         model: has an `encoder` and a `decoder` of the checkpoint's shapes.
-        name: of the checkpoint, such as `"vae_50"`, or the path of its files without ending.
+        name: of the checkpoint, as for `files`.
 
     Returns:
-        The log of its training: dictionary from column to an array with one number an epoch.
+        The log of its training: dictionary from column to an array with one number per epoch.
 
     Raises:
         ValueError: if there is no such checkpoint, it is damaged, or its weights have other shapes than the model's.
     """
-    path = folder() / name
+    weights_file, log_file = files(name)
     try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as archive:
+        with np.load(weights_file, allow_pickle=False) as archive:
             weights = [archive[f"weight_{i}"] for i in range(len(archive.files))]
-        log = np.genfromtxt(path.with_suffix(".csv"), delimiter=",", names=True, ndmin=1)
+        with open(log_file, newline="", encoding="utf-8") as file:
+            columns, *rows = csv.reader(file)
+        log = np.array(rows, float).reshape(len(rows), len(columns))
     except FileNotFoundError as error:
-        raise ValueError(f"There is no checkpoint {path.name}: {error.filename} is missing. {REMEDY}.") from error
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"The checkpoint {path} is damaged: {error}. Delete it; {REMEDY}.") from error
-    _check_weights(path, _weights(model), weights)
+        raise ValueError(
+            f"There is no checkpoint {weights_file.stem}: {error.filename} is missing. {REMEDY}."
+        ) from error
+    except (OSError, EOFError, ValueError, KeyError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"The checkpoint {weights_file.stem} is damaged: {error}. Delete {weights_file}; {REMEDY}."
+        ) from error
+    _check_weights(weights_file.stem, _weights(model), weights)
     for variable, weight in zip(_weights(model), weights):
         variable.assign(weight.astype(np.float32))
-    return {column: log[column] for column in log.dtype.names}
+    return dict(zip(columns, log.T))
 
 
-def _check_weights(path, variables, weights):
+def _check_weights(name, variables, weights):
     expected, received = [tuple(variable.shape) for variable in variables], [weight.shape for weight in weights]
     if expected != received:
         raise ValueError(
-            f"`model` must have the shapes of the checkpoint {path.name}, {received}. Received a model with {expected}"
+            f"`model` must have the shapes of the checkpoint {name}, {received}. Received a model with {expected}"
         )
     if not all(weight.dtype == np.float16 and np.isfinite(weight).all() for weight in weights):
-        raise ValueError(f"The checkpoint {path} is damaged: its weights are no finite float16. Delete it; {REMEDY}.")
+        raise ValueError(f"The checkpoint {name} is damaged: its weights are no finite float16. Delete it; {REMEDY}.")
 
 
 def _weights(model):

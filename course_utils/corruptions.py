@@ -2,54 +2,85 @@
 
 import numpy as np
 
-from course_utils.data import check_images
+from course_utils.checks import check_images, check_non_negative, check_whole
 
 
 def gaussian_noise(images, sigma, rng):
     """Adds independent Gaussian noise to every pixel and clips the result to [0, 1].
 
+    >>> grey = np.full((1, 200, 200, 1), 0.5, np.float32)
+    >>> print(f"{gaussian_noise(grey, 0.1, np.random.default_rng(0)).std():.2f}")
+    0.10
+
     Args:
         images: array in [0, 1].
         sigma: non-negative standard deviation, in units of the grey scale.
         rng: `numpy.random.Generator`.
+
+    Returns:
+        float32 array of the same shape.
+
+    Raises:
+        ValueError: if `images` is no such array or `sigma` is negative or not finite.
     """
     check_images(images)
-    if not sigma >= 0:  # also refuses NaN
-        raise ValueError(f"`sigma` must be non-negative. Received: sigma={sigma}")
+    sigma = check_non_negative("sigma", sigma)
     noise = rng.standard_normal(images.shape, dtype=np.float32)
-    return np.clip(images + np.float32(sigma) * noise, 0, 1)
+    return np.clip(images + sigma * noise, 0, 1).astype(np.float32)
 
 
 def salt_and_pepper(images, amount, rng):
     """Replaces a share of the pixels by black or white, each with even odds.
 
+    >>> grey = np.full((1, 2, 5, 1), 0.5, np.float32)
+    >>> print(salt_and_pepper(grey, 0.8, np.random.default_rng(0))[0, :, :, 0])
+    [[1.  1.  0.5 0.  0. ]
+     [0.  0.  0.  0.  1. ]]
+
     Args:
         images: array in [0, 1].
         amount: share of the pixels, from 0 to 1.
         rng: `numpy.random.Generator`.
+
+    Returns:
+        float32 array of the same shape.
+
+    Raises:
+        ValueError: if `images` is no such array or `amount` does not lie in [0, 1].
     """
     check_images(images)
-    if not 0 <= amount <= 1:
-        raise ValueError(f"`amount` must lie in [0, 1]. Received: amount={amount}")
+    amount = check_non_negative("amount", amount, most=1)
     draw = rng.random((*images.shape[:3], 1), dtype=np.float32)
-    damaged = np.where(draw < amount / 2, np.float32(0), images)
-    return np.where(draw > 1 - amount / 2, np.float32(1), damaged)
+    damaged = np.where(draw < amount / 2, 0, images)
+    return np.where(draw > 1 - amount / 2, 1, damaged).astype(np.float32)
 
 
 def mask_block(images, size, rng):
     """Blackens one square block of each image, at a random place that lies within the image.
 
+    >>> white = np.ones((1, 4, 4, 1), np.float32)
+    >>> print(mask_block(white, 2, np.random.default_rng(0))[0, :, :, 0])
+    [[1. 1. 1. 1.]
+     [1. 1. 1. 1.]
+     [1. 0. 0. 1.]
+     [1. 0. 0. 1.]]
+
     Args:
         images: array in [0, 1].
         size: side of the block in pixels, from 0 to the image's shorter side.
         rng: `numpy.random.Generator`.
+
+    Returns:
+        float32 array of the same shape.
+
+    Raises:
+        ValueError: if `images` is no such array or `size` no whole number of this range.
     """
     check_images(images)
     n, height, width, _ = images.shape
-    if not 0 <= size <= min(height, width):
-        raise ValueError(f"`size` must lie between 0 and {min(height, width)} pixels. Received: size={size}")
+    size = check_whole("size", size, least=0, most=min(height, width))
     top = rng.integers(0, height - size + 1, (n, 1, 1))
     left = rng.integers(0, width - size + 1, (n, 1, 1))
     row, column = np.arange(height)[:, np.newaxis], np.arange(width)
     inside = (row >= top) & (row < top + size) & (column >= left) & (column < left + size)
-    return np.where(inside[..., np.newaxis], np.float32(0), images)
+    return np.where(inside[..., np.newaxis], 0, images).astype(np.float32)

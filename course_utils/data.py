@@ -1,49 +1,61 @@
 """Images to learn from: the full sets where they can be had, an embedded sample where not."""
 
 import contextlib
+import hashlib
+import http.client
+import io
 import os
-import shutil
-import socket
-import tempfile
+import urllib.request
+import uuid
 import zipfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
+
+from course_utils.batches import FreshBatches, binarise, binarised_pair, check_images  # noqa: F401, stay importable from here
+from course_utils.checks import check_whole
+from course_utils.lesson import fall_back_to_quick, profile, say
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+DOWNLOAD_TRIES = 3
 DOWNLOAD_TIMEOUT = 15  # seconds without an answer
 REPOSITORY_DATA = Path(__file__).parents[1] / "data"
 EMBEDDED = "mnist_5k.npz"
 
 
 class Dataset(NamedTuple):
-    """Training and test images `(n, height, width, channels)` float32 in [0, 1], labels `(n,)` int32.
+    """Images to train on, to watch a training by, and to test with; each set with its labels.
 
-    `source` is a line that says which data these are.
+    Images are `(n, height, width, channels)` float32 in [0, 1], labels `(n,)` int32. `source` is a line that says
+    which data these are.
     """
 
     x_train: np.ndarray
     y_train: np.ndarray
+    x_valid: np.ndarray
+    y_valid: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
     source: str
 
 
 def load(name, *, n_train=None, n_test=None):
-    """Loads an image set and prints a line that says where it came from.
+    """Loads an image set and says in a line where it came from.
 
     Takes the first of: a file `<name>.npz` in the folder `$COURSE_DATA` or in the repository's
     `data/`; Keras's cache or download; the 5,000 digits embedded in this package. In the quick
     profile, the embedded digits at once. Falling back to them turns the quick profile on, since
     the full profile's bounds hold for the full set only.
 
+    The last of the training images are held back for validation, so that nothing is ever chosen by a test image:
+    5,000 of MNIST's 60,000, 500 of the 4,000 embedded, an eighth of another file's up to 5,000.
+
     Args:
         name: `"mnist"`.
-        n_train: how many training images to take, from the start; all by default.
+        n_train: how many of the other training images to take, from the start; all by default.
         n_test: how many test images to take, from the start; all by default.
 
     Returns:
@@ -58,18 +70,24 @@ def load(name, *, n_train=None, n_test=None):
     if name != "mnist":
         raise ValueError(f"`name` must be 'mnist'. Received: name={name!r}")
     arrays, where = _find_mnist()
-    x_train, y_train = _take("n_train", n_train, arrays["x_train"], arrays["y_train"])
+    n_valid = min(5000, len(arrays["x_train"]) // 8)
+    held_back = len(arrays["x_train"]) - n_valid
+    x_train, y_train = _take("n_train", n_train, arrays["x_train"][:held_back], arrays["y_train"][:held_back])
+    x_valid, y_valid = arrays["x_train"][held_back:], arrays["y_train"][held_back:]
     x_test, y_test = _take("n_test", n_test, arrays["x_test"], arrays["y_test"])
-    source = f"MNIST, {len(x_train):,} training and {len(x_test):,} test digits from {where}"
-    print(source)
-    return Dataset(_to_unit_interval(x_train), y_train, _to_unit_interval(x_test), y_test, source)
+    numbers = {"n_train": len(x_train), "n_valid": len(x_valid), "n_test": len(x_test)}
+    source = "MNIST, {n_train:,} training, {n_valid:,} validation and {n_test:,} test digits".format(**numbers)
+    source += f" from {where}"
+    say(source, kind="data", name=name, embedded=profile() == "quick", **numbers)  # there and only there
+    x_train, x_valid, x_test = (_to_unit_interval(images) for images in (x_train, x_valid, x_test))
+    return Dataset(x_train, y_train, x_valid, y_valid, x_test, y_test, source)
 
 
 def _find_mnist():
-    if os.environ.get("COURSE_PROFILE") == "quick":
+    if profile() == "quick":
         return read_archive(_embedded()), "the embedded sample (quick profile)"
     folders = {"data": REPOSITORY_DATA}
-    if "COURSE_DATA" in os.environ:
+    if os.environ.get("COURSE_DATA"):
         folders = {"$COURSE_DATA": Path(os.environ["COURSE_DATA"])} | folders
     for label, folder in folders.items():
         if (folder / "mnist.npz").is_file():
@@ -77,8 +95,7 @@ def _find_mnist():
     try:
         return _from_keras_cache(), "Keras's cache"
     except OSError as error:
-        os.environ["COURSE_PROFILE"] = "quick"
-        print(f"The full MNIST cannot be had ({error}). Going on in the quick profile.")
+        fall_back_to_quick(f"The full MNIST cannot be had ({error}).")
         return read_archive(_embedded()), "the embedded sample"
 
 
@@ -93,36 +110,43 @@ def _from_keras_cache():
     cached = keras_home / "datasets" / "mnist.npz"
     if cached.is_file():
         return read_archive(cached)
-    with tempfile.TemporaryDirectory() as folder:
-        downloaded = _download(folder)
-        arrays = read_archive(downloaded)
-        with contextlib.suppress(OSError):  # a read-only home: the arrays are in memory all the same
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(downloaded, cached)
-    return arrays
+    archive = _download()
+    with contextlib.suppress(OSError):  # a read-only home: the archive is in memory all the same
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(cached) as unfinished:
+            unfinished.write_bytes(archive)
+    return read_archive(io.BytesIO(archive))
 
 
-def _download(folder):
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+def _download():
+    """The archive that Keras distributes, 11 MB, as bytes; an OSError that says why if it can't be had."""
+    for _ in range(DOWNLOAD_TRIES):
+        try:
+            with urllib.request.urlopen(MNIST_URL, timeout=DOWNLOAD_TIMEOUT) as answer:
+                archive = answer.read()
+        except (OSError, http.client.HTTPException) as error:  # no network, no answer, or half of one
+            reason = f"{error}; is there a network?"
+            continue
+        if hashlib.sha256(archive).hexdigest() == MNIST_SHA256:
+            return archive
+        reason = "what came is another file, by its checksum"
+    raise OSError(f"no download in {DOWNLOAD_TRIES} tries: {reason}")
+
+
+@contextlib.contextmanager
+def replacing(target):
+    """Puts a file in its place whole or not at all, so that no reader ever meets half of it.
+
+    Yields a path in the same folder and with the same ending, which nobody else uses. What the block writes there takes
+    the place of `target` when the block ends, and is gone if it ends with an error or an interruption.
+    """
+    target = Path(target)
+    unfinished = target.with_name(f"{uuid.uuid4().hex}{target.suffix}")
     try:
-        return keras.utils.get_file("mnist.npz", MNIST_URL, file_hash=MNIST_SHA256, cache_dir=folder)
-    except Exception as error:  # Keras wraps every failure of the network in a bare Exception
-        raise OSError("no download: is there a network?") from error
-    finally:
-        socket.setdefaulttimeout(timeout)
-
-
-def replace_file(source, target):
-    """Puts a finished file in its place in one step, so that no reader ever meets half of it."""
-    descriptor, unfinished = tempfile.mkstemp(dir=Path(target).parent)
-    os.close(descriptor)
-    try:
-        shutil.copyfile(source, unfinished)
+        yield unfinished
         os.replace(unfinished, target)
-    except BaseException:  # an interruption as well
-        os.unlink(unfinished)
-        raise
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read_archive(path):
@@ -147,7 +171,7 @@ def read_archive(path):
         if images.dtype != np.uint8 or images.ndim != 3 or len(images) == 0:
             raise _damaged(path, f"x_{split} is {images.dtype}{list(images.shape)}, not uint8[n, height, width]")
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise _damaged(path, f"y_{split} is {labels.dtype}{list(labels.shape)}, not one integer an image")
+            raise _damaged(path, f"y_{split} is {labels.dtype}{list(labels.shape)}, not one integer per image")
         if labels.min() < 0 or labels.max() > 9:
             raise _damaged(path, f"y_{split} has labels from {labels.min()} to {labels.max()}, not 0 to 9")
         arrays[f"y_{split}"] = labels.astype(np.int32)
@@ -161,85 +185,9 @@ def _damaged(path, reason):
 def _take(argument, number, images, labels):
     if number is None:
         return images, labels
-    if not isinstance(number, int) or not 1 <= number <= len(images):
-        raise ValueError(f"`{argument}` must be a whole number from 1 to {len(images)}. Received: {argument}={number}")
+    number = check_whole(argument, number, most=len(images))
     return images[:number], labels[:number]
 
 
 def _to_unit_interval(images):
     return images[..., np.newaxis].astype(np.float32) / 255
-
-
-def check_images(images, argument="images"):
-    """Raises a ValueError that names `argument` unless it holds images: `(n, height, width, channels)` in [0, 1]."""
-    if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype.kind != "f":
-        got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise ValueError(f"`{argument}` must be a float array (n, height, width, channels). Received: {got}")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):  # also refuses NaN
-        raise ValueError(
-            f"`{argument}` must lie in [0, 1]. Received values from {images.min()} to {images.max()}; "
-            "8-bit images are divided by 255 first"
-        )
-
-
-def binarise(images, rng):
-    """Draws black-and-white images: each pixel is white with a probability equal to its grey value.
-
-    Args:
-        images: array in [0, 1], `(n, height, width, channels)`.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        float32 array of zeros and ones, of the same shape.
-
-    Reference:
-        Salakhutdinov & Murray, On the quantitative analysis of deep belief networks, 2008, section 5.
-    """
-    check_images(images)
-    return (rng.random(images.shape, dtype=np.float32) < images).astype(np.float32)
-
-
-def binarised_pair(images, rng):
-    """The same binarised images as inputs and as targets: what `FreshBatches` asks for to train a VAE."""
-    drawn = binarise(images, rng)
-    return drawn, drawn
-
-
-class FreshBatches(keras.utils.PyDataset):
-    """Batches whose inputs are made anew each time: fresh noise, fresh binarisation, in fresh order.
-
-    Args:
-        images: array in [0, 1], `(n, height, width, channels)`.
-        make_pair: function of `(images, rng)` that returns the pair `(inputs, targets)` of a batch;
-            of `(images, labels, rng)` if there are labels.
-        labels: optional array `(n, ...)`, one entry an image, such as one-hot labels.
-        batch_size: images a batch.
-        seed: what all randomness starts from; every epoch and every batch has its own.
-    """
-
-    def __init__(self, images, make_pair, *, labels=None, batch_size=128, seed=0):
-        super().__init__()
-        check_images(images)
-        if labels is not None and len(labels) != len(images):
-            raise ValueError(f"`labels` must have one entry an image, {len(images)}. Received: {len(labels)}")
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"`batch_size` must be a positive whole number. Received: batch_size={batch_size}")
-        self.arrays = (images,) if labels is None else (images, labels)
-        self.images, self.make_pair, self.batch_size, self.seed = images, make_pair, batch_size, seed
-        self.epoch = 0
-        self._shuffle()
-
-    def __len__(self):
-        return -(-len(self.images) // self.batch_size)
-
-    def __getitem__(self, index):
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        return self.make_pair(*(array[chosen] for array in self.arrays), rng)
-
-    def on_epoch_end(self):
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self):
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))

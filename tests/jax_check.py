@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course_utils.data import FreshBatches, binarise
+from course_utils.batches import FreshBatches, binarise
 from course_utils.losses import bernoulli_nll
 from course_utils.metrics import iwae_bound, kl_divergence
 from course_utils.models import IWAE, build_conditional_vae, build_conv_autoencoder, build_dense_vae
@@ -44,6 +44,29 @@ def check_vae(folder):
     np.testing.assert_allclose(loaded.encoder(IMAGES)[0], model.encoder(IMAGES)[0], atol=1e-6)
     assert keras.models.clone_model(model)(IMAGES).shape == IMAGES.shape
     assert np.abs(model(IMAGES) - model(IMAGES)).max() > 0, "fresh sampling noise in each call"
+
+
+class Anneal(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.kl_divergence.weight = 100.0 * epoch
+
+
+def check_annealing():
+    """β set by a callback takes effect in the compiled step."""
+    model = compiled_vae(rate=0.0)
+    history = model.fit(IMAGES, IMAGES, batch_size=40, epochs=2, verbose=0, callbacks=[Anneal()]).history
+    assert model.kl_divergence.weight == model.get_config()["beta"] == 100
+    np.testing.assert_allclose(history["loss"][1] - history["loss"][0], 100 * history["kl"][0], atol=0.5)
+    assert history["kl"][0] > 0.05
+
+
+def check_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = compiled_vae()
+    history = model.fit(IMAGES, IMAGES, epochs=3, verbose=0).history
+    assert history["loss"][2] < history["loss"][0]
+    assert np.isfinite(iwae_bound(model, IMAGES, 5)).all()
+    keras.config.set_dtype_policy("float32")
 
 
 def check_gradients():
@@ -101,6 +124,8 @@ def check_iwae():
 if __name__ == "__main__":
     assert keras.backend.backend() == "jax"
     check_vae(Path(sys.argv[1]))
+    check_annealing()
+    check_mixed_precision()
     check_gradients()
     check_resume()
     check_autoencoder(Path(sys.argv[1]))

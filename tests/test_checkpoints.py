@@ -36,6 +36,67 @@ def test_weights_and_log_come_back(stored):
     assert sorted(file.name for file in path.parent.iterdir()) == ["vae.csv", "vae.npz"]
 
 
+def test_a_bare_name_lies_in_the_folder_and_a_path_where_it_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path / "stored")
+    monkeypatch.chdir(tmp_path)
+    for name, place in [("mine", "stored"), ("./mine", "."), ("runs/mine", "runs"), (tmp_path / "all" / "mine", "all")]:
+        save_checkpoint(small_vae(), name, LOG)
+        assert {file.name for file in (tmp_path / place).glob("mine.*")} == {"mine.csv", "mine.npz"}
+        assert list(load_checkpoint(small_vae(seed=1), name)["loss"]) == LOG["loss"]
+
+
+def test_a_dot_is_part_of_the_name(tmp_path):
+    models = {name: small_vae(seed=seed) for seed, name in enumerate(["vae_beta0.1", "vae_beta0.5", "vae_beta0"])}
+    for name, model in models.items():
+        save_checkpoint(model, tmp_path / name, {"loss.": [1.0], "val, loss": [2.0]})
+    assert len(list(tmp_path.iterdir())) == 6
+    for name, model in models.items():
+        other = small_vae(seed=9)
+        assert set(load_checkpoint(other, tmp_path / name)) == {"loss.", "val, loss"}
+        np.testing.assert_allclose(other.get_weights()[0], model.get_weights()[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e5])
+def test_weights_that_are_not_finite_as_float16_are_not_stored(stored, value):
+    model, path = stored
+    before = {file: file.read_bytes() for file in path.parent.iterdir()}
+    model.decoder.weights[-1].assign(np.full(model.decoder.weights[-1].shape, value))
+    with pytest.raises(ValueError, match=r"`model` must have weights that are finite as float16\. Received .*bias"):
+        save_checkpoint(model, path, {"loss": [0.0]})
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "log", [{"loss": [1, 2], "kl": [3]}, {"loss": [1, 2], "by_row": [[1, 2], [3, 4]]}, {"loss": 3}]
+)
+def test_a_log_that_is_no_table_is_not_stored(tmp_path, log):
+    with pytest.raises(ValueError, match=r"`log` must have one number per epoch in each column\. Received the shapes"):
+        save_checkpoint(small_vae(), tmp_path / "vae", log)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "loss,kl\n1,2\n3\n", "loss\nmuch\n", "loss,kl\n1\n2\n"])
+def test_a_damaged_log_is_named(stored, text):
+    model, path = stored
+    path.with_suffix(".csv").write_text(text)
+    with pytest.raises(ValueError, match=r"vae is damaged: .*make checkpoints"):
+        load_checkpoint(model, path)
+
+
+def test_interrupted_while_writing_the_earlier_files_stay(stored, monkeypatch):
+    model, path = stored
+    before = path.with_suffix(".npz").read_bytes()
+
+    def half(file, **arrays):
+        Path(file).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(model, path, LOG)
+    assert path.with_suffix(".npz").read_bytes() == before and len(list(path.parent.iterdir())) == 2
+
+
 def test_saving_again_changes_nothing(stored, tmp_path):
     _, path = stored
     model = small_vae(seed=1)

@@ -40,7 +40,9 @@ def test_bad_images_are_refused(corrupt, strength, digits):
         (gaussian_noise, "sigma", float("nan")),
         (salt_and_pepper, "amount", -0.1),
         (salt_and_pepper, "amount", 1.1),
+        (gaussian_noise, "sigma", float("inf")),
         (mask_block, "size", -1),
+        (mask_block, "size", 2.5),
         (mask_block, "size", 41),
     ],
 )
@@ -73,3 +75,9 @@ def test_mask_block_blackens_one_whole_square_an_image():
         assert mask.sum() == 49 and np.ptp(rows) == np.ptp(columns) == 6
     assert len({mask.tobytes() for mask in hidden}) > 1, "another place for each image"
     assert (mask_block(GREY, 40, np.random.default_rng(0)) == 0).all()
+
+
+@pytest.mark.parametrize(("corrupt", "strength"), EVERY)
+def test_float32_whatever_the_images_precision(corrupt, strength):
+    for dtype in ("float16", "float64"):
+        assert corrupt(GREY.astype(dtype), strength, np.random.default_rng(0)).dtype == np.float32

@@ -1,20 +1,23 @@
-"""The image sets: where they come from, what a damaged file says, batches made anew."""
+"""The image sets: where they come from, what a damaged file says."""
 
 import hashlib
+import http.server
 import io
+import os
 import re
 import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import tomllib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 from course_utils import data
+from course_utils.lesson import profile
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,35 +57,66 @@ def _only_the_sample(folder):
     return folder
 
 
-def _no_network(*args, **kwargs):
-    raise Exception("URL fetch failure")  # this is what Keras raises
+@pytest.fixture
+def served(tmp_path, monkeypatch, small_mnist):
+    """A server on this machine in the place of Keras's: `served.answers` says what it does, one word per request."""
 
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            word = server.answers[min(len(server.requests), len(server.answers) - 1)]
+            server.requests.append(word)
+            if word == "missing":
+                return self.send_error(404)
+            if word == "hang":
+                return server.ended.wait(20)
+            if word == "both":  # not before the other one is there too
+                server.meeting.wait(60)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(server.archive)))
+            self.end_headers()
+            content = {"cut": server.archive[:1000], "altered": server.archive[:-1] + b"x"}.get(word, server.archive)
+            return self.wfile.write(content)
 
-def _a_download(arrays):
-    """Stands in for `keras.utils.get_file`: writes an archive below `cache_dir`."""
+        def log_message(self, *args):
+            pass
 
-    def get_file(name, url, *, file_hash, cache_dir):
-        path = Path(cache_dir) / "datasets" / name
-        path.parent.mkdir()
-        np.savez(path, **arrays)
-        return str(path)
-
-    return get_file
+    buffer = io.BytesIO()
+    np.savez(buffer, **small_mnist)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server.archive, server.answers, server.requests = buffer.getvalue(), ["good"], []
+    server.ended, server.meeting = threading.Event(), threading.Barrier(2)
+    server.url = f"http://127.0.0.1:{server.server_port}/mnist.npz"
+    server.sha256 = hashlib.sha256(server.archive).hexdigest()
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(data, "MNIST_URL", server.url)
+    monkeypatch.setattr(data, "MNIST_SHA256", server.sha256)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.ended.set()
+    server.shutdown()
+    server.server_close()
 
 
 # Sources
 
 
-def test_quick_profile_uses_the_embedded_sample_at_once(monkeypatch, course_data, capsys):
+def test_quick_profile_uses_the_embedded_sample_at_once(monkeypatch, course_data, served, capsys):
     monkeypatch.setenv("COURSE_PROFILE", "quick")
-    monkeypatch.setattr(keras.utils, "get_file", _no_network)
     mnist = data.load("mnist")
-    assert mnist.x_train.shape == (4000, 28, 28, 1) and mnist.x_test.shape == (1000, 28, 28, 1)
-    assert mnist.x_train.dtype == np.float32 and mnist.y_train.dtype == np.int32
+    assert [len(images) for images in (mnist.x_train, mnist.x_valid, mnist.x_test)] == [3500, 500, 1000]
+    assert mnist.x_train.shape[1:] == mnist.x_valid.shape[1:] == mnist.x_test.shape[1:] == (28, 28, 1)
+    assert mnist.x_train.dtype == mnist.x_valid.dtype == np.float32 and mnist.y_valid.dtype == np.int32
     assert mnist.x_train.min() == 0 and mnist.x_train.max() == 1
-    assert (np.bincount(mnist.y_train) == 400).all() and (np.bincount(mnist.y_test) == 100).all()
-    line = "MNIST, 4,000 training and 1,000 test digits from the embedded sample (quick profile)"
+    assert (np.bincount([*mnist.y_train, *mnist.y_valid]) == 400).all() and (np.bincount(mnist.y_test) == 100).all()
+    line = "MNIST, 3,500 training, 500 validation and 1,000 test digits from the embedded sample (quick profile)"
     assert mnist.source == line and capsys.readouterr().out == line + "\n"
+    assert served.requests == []
+
+
+def test_a_misspelt_profile_is_refused_here_too(monkeypatch):
+    monkeypatch.setenv("COURSE_PROFILE", "Quick")
+    with pytest.raises(ValueError, match=r"COURSE_PROFILE must be 'full' or 'quick'\. Received: 'Quick'"):
+        data.load("mnist")
 
 
 def test_course_data_comes_first(course_data, small_mnist):
@@ -98,11 +132,10 @@ def test_the_repository_comes_second(course_data, monkeypatch):
     assert data.load("mnist").source.endswith("from data/mnist.npz")
 
 
-def test_the_keras_cache_comes_third(nothing_stored, small_mnist, monkeypatch):
+def test_the_keras_cache_comes_third(nothing_stored, small_mnist, served):
     nothing_stored.parent.mkdir(parents=True)
     np.savez(nothing_stored, **small_mnist)
-    monkeypatch.setattr(keras.utils, "get_file", _no_network)
-    assert data.load("mnist").source.endswith("from Keras's cache")
+    assert data.load("mnist").source.endswith("from Keras's cache") and served.requests == []
 
 
 def test_the_keras_cache_is_where_keras_keeps_it(monkeypatch):
@@ -116,86 +149,155 @@ def test_the_keras_cache_is_where_keras_keeps_it(monkeypatch):
     assert looked_at == [Path(keras_home()) / "datasets" / "mnist.npz"]
 
 
-def test_a_download_is_kept_whole(nothing_stored, small_mnist, monkeypatch):
-    monkeypatch.setattr(keras.utils, "get_file", _a_download(small_mnist))
-    assert len(data.load("mnist").x_train) == 30
+def test_a_download_is_kept_whole(nothing_stored, served):
+    assert len(data.load("mnist").x_train) == 27
     assert [path.name for path in nothing_stored.parent.iterdir()] == ["mnist.npz"]
-    monkeypatch.setattr(keras.utils, "get_file", _no_network)
-    assert len(data.load("mnist").x_train) == 30
+    assert len(data.load("mnist").x_train) == 27 and served.requests == ["good"]
+
+
+@pytest.mark.parametrize("trouble", ["missing", "cut", "altered", "hang"])
+def test_a_download_is_tried_twice_more(nothing_stored, served, monkeypatch, trouble):
+    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 0.3)
+    served.answers = [trouble, trouble, "good"]
+    assert data.load("mnist").source.endswith("from Keras's cache") and profile() == "full"
+    assert served.requests == [trouble, trouble, "good"]
+    assert nothing_stored.read_bytes() == served.archive
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("missing", r"404: Not Found; is there a network\?"),
+        ("cut", r"1000 bytes read, \d+ more expected.*; is there a network\?"),
+        ("altered", "what came is another file, by its checksum"),
+        ("hang", r"timed out; is there a network\?"),
+    ],
+)
+def test_without_a_download_the_quick_profile_takes_over(nothing_stored, served, monkeypatch, capsys, trouble, reason):
+    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 0.3)
+    served.answers = [trouble]
+    assert profile() == "full"
+    mnist = data.load("mnist")
+    first, second = capsys.readouterr().out.splitlines()
+    words = rf"The full MNIST cannot be had \(no download in 3 tries: .*{reason}\)\. Going on in the quick profile\."
+    assert re.fullmatch(words, first)
+    assert second == mnist.source and "embedded sample" in second and len(mnist.x_train) == 3500
+    assert profile() == "quick" and len(served.requests) == 3
+    assert not nothing_stored.parent.exists()
+
+
+def test_without_a_network_the_quick_profile_takes_over(nothing_stored, served, monkeypatch, capsys):
+    monkeypatch.setattr(data, "MNIST_URL", "http://127.0.0.1:9/mnist.npz")  # nobody listens there
+    data.load("mnist")
+    assert "refused" in capsys.readouterr().out and profile() == "quick"
+
+
+def test_falling_back_leaves_the_environment_alone(nothing_stored, served, monkeypatch):
+    served.answers = ["missing"]
+    before = dict(os.environ)
+    data.load("mnist")
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
-def test_a_broken_off_download_leaves_nothing(nothing_stored, small_mnist, monkeypatch, interruption):
-    def half(source, target):
-        Path(target).write_bytes(Path(source).read_bytes()[:100])
+def test_a_download_that_cannot_be_written_leaves_nothing(nothing_stored, served, monkeypatch, interruption):
+    def half(path, content):
+        with open(path, "wb") as file:
+            file.write(content[:100])
         raise interruption
 
-    monkeypatch.setattr(keras.utils, "get_file", _a_download(small_mnist))
-    monkeypatch.setattr(shutil, "copyfile", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     if interruption is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt):
             data.load("mnist")
     else:  # a full disk: the arrays are in memory all the same
-        assert len(data.load("mnist").x_train) == 30
+        assert len(data.load("mnist").x_train) == 27
     assert list(nothing_stored.parent.iterdir()) == []
 
 
-def test_a_read_only_home_does_not_lose_the_download(tmp_path, small_mnist, monkeypatch, nothing_stored):
+def test_a_read_only_home_does_not_lose_the_download(tmp_path, served, monkeypatch, nothing_stored):
     occupied = tmp_path / "a file, where a folder should be"
     occupied.touch()
     monkeypatch.setenv("KERAS_HOME", str(occupied))
-    monkeypatch.setattr(keras.utils, "get_file", _a_download(small_mnist))
-    assert len(data.load("mnist").x_train) == 30
+    assert len(data.load("mnist").x_train) == 27
 
 
-def test_without_a_network_the_quick_profile_takes_over(nothing_stored, monkeypatch, capsys):
-    from course_utils.training import profile
-
-    monkeypatch.setattr(keras.utils, "get_file", _no_network)
-    assert profile() == "full"
-    mnist = data.load("mnist")
-    first, second = capsys.readouterr().out.splitlines()
-    assert "cannot be had" in first and "is there a network?" in first and "quick profile" in first
-    assert second == mnist.source and "embedded sample" in second and len(mnist.x_train) == 4000
-    assert profile() == "quick"
-
-
-def test_two_processes_download_at_once(tmp_path, small_mnist):
-    np.savez(tmp_path / "served.npz", **small_mnist)
+def test_two_processes_download_at_once(tmp_path, served):
+    served.answers = ["both"]
     code = f"""
-        import shutil, sys, time
         from pathlib import Path
         from course_utils import data
-        import keras
-
-        def get_file(name, url, *, file_hash, cache_dir):
-            Path({str(tmp_path)!r}, sys.argv[1]).touch()
-            for _ in range(1200):  # until the other process is here too
-                if len(list(Path({str(tmp_path)!r}).glob("here*"))) == 2:
-                    break
-                time.sleep(0.05)
-            return shutil.copy({str(tmp_path / "served.npz")!r}, cache_dir)
-
-        keras.utils.get_file = get_file
+        data.MNIST_URL, data.MNIST_SHA256 = {served.url!r}, {served.sha256!r}
+        data.DOWNLOAD_TIMEOUT = 60
         data.REPOSITORY_DATA = Path({str(tmp_path)!r})
         data.load("mnist")
     """
-    environment = {"KERAS_HOME": str(tmp_path / "keras"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {"KERAS_HOME": str(tmp_path / "keras"), "TF_CPP_MIN_LOG_LEVEL": "3", "no_proxy": "*"}
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(code), f"here{number}"],
+            [sys.executable, "-c", textwrap.dedent(code)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment | {"PYTHONPATH": str(ROOT)},
         )
-        for number in range(2)
+        for _ in range(2)
     ]
     for process in started:
         output, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-        assert output == "MNIST, 30 training and 20 test digits from Keras's cache\n"
+        assert output == "MNIST, 27 training, 3 validation and 20 test digits from Keras's cache\n"
     assert [path.name for path in (tmp_path / "keras" / "datasets").iterdir()] == ["mnist.npz"]
+    assert served.requests == ["both", "both"]
+
+
+# Files that are replaced
+
+
+def test_replacing_puts_the_whole_file_in_place(tmp_path):
+    target = tmp_path / "some.name.npz"
+    target.write_text("old")
+    with data.replacing(target) as unfinished:
+        assert unfinished.parent == tmp_path and unfinished.suffix == ".npz" and not unfinished.exists()
+        unfinished.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, ValueError])
+def test_replacing_leaves_the_old_file_when_interrupted(tmp_path, fault):
+    target = tmp_path / "log.csv"
+    target.write_text("old")
+    with pytest.raises(fault), data.replacing(target) as unfinished:
+        unfinished.write_text("half")
+        raise fault
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+# Held-back images
+
+
+@pytest.mark.parametrize(("n", "n_valid"), [(60_000, 5000), (4000, 500), (30, 3), (7, 0)])
+def test_the_last_training_images_are_held_back(monkeypatch, n, n_valid):
+    images = np.arange(n, dtype=np.uint32).view(np.uint8).reshape(n, 2, 2)  # each another one
+    arrays = {"x_train": images, "y_train": np.arange(n), "x_test": images[:5], "y_test": np.arange(5)}
+    monkeypatch.setattr(data, "_find_mnist", lambda: (arrays, "memory"))
+    everything = data.load("mnist")
+    assert len(everything.x_valid) == len(everything.y_valid) == n_valid
+    np.testing.assert_array_equal([*everything.y_train, *everything.y_valid], np.arange(n))
+    np.testing.assert_array_equal(everything.x_valid[..., 0], images[n - n_valid :].astype(np.float32) / 255)
+    few = data.load("mnist", n_train=3)
+    np.testing.assert_array_equal(few.x_valid, everything.x_valid)
+
+
+def test_load_says_its_facts(course_data, monkeypatch):
+    said = []
+    monkeypatch.setattr(data, "say", lambda line, **facts: said.append(facts))
+    data.load("mnist", n_train=5)
+    monkeypatch.setenv("COURSE_PROFILE", "quick")
+    data.load("mnist")
+    full = {"kind": "data", "name": "mnist", "embedded": False, "n_train": 5, "n_valid": 3, "n_test": 20}
+    assert said == [full, full | {"embedded": True, "n_train": 3500, "n_valid": 500, "n_test": 1000}]
 
 
 # Arguments
@@ -205,7 +307,7 @@ def test_the_first_so_many(course_data):
     everything, some = data.load("mnist"), data.load("mnist", n_train=7, n_test=3)
     np.testing.assert_array_equal(some.x_train, everything.x_train[:7])
     np.testing.assert_array_equal(some.y_test, everything.y_test[:3])
-    assert "7 training and 3 test" in some.source
+    assert "7 training, 3 validation and 3 test" in some.source
 
 
 def test_unknown_name():
@@ -213,10 +315,31 @@ def test_unknown_name():
         data.load("mnits")
 
 
-@pytest.mark.parametrize("argument", ["n_train", "n_test"])
-@pytest.mark.parametrize("number", [0, -1, 31, 2.5, "7"])
-def test_numbers_that_cannot_be_had(course_data, argument, number):
-    with pytest.raises(ValueError, match=rf"`{argument}` must be a whole number from 1 to \d+\. Received: .*{number}"):
+@pytest.mark.parametrize(("argument", "most"), [("n_train", 27), ("n_test", 20)])
+def test_whole_numbers_of_any_type(course_data, argument, most):
+    """Python's and NumPy's: those in range are taken, the others refused by name."""
+    rng = np.random.default_rng(0)
+    for number in [0, 1, most, most + 1, *rng.integers(-10, 40, 20)]:
+        for number_type in (int, np.int64, np.int8):
+            if 1 <= number <= most:
+                loaded = data.load("mnist", **{argument: number_type(number)})
+                assert len(loaded.x_train if argument == "n_train" else loaded.x_test) == number
+            else:
+                _refused_number(argument, most, number_type(number))
+
+
+@pytest.mark.parametrize(("argument", "most"), [("n_train", 27), ("n_test", 20)])
+@pytest.mark.parametrize(
+    "number", [2.0, 2.5, np.float32(3), float("nan"), True, np.True_, "7", b"7", [7], (), np.ones(2)]
+)
+def test_what_is_no_whole_number(course_data, argument, most, number):
+    _refused_number(argument, most, number)
+
+
+def _refused_number(argument, most, number):
+    with pytest.raises(
+        ValueError, match=rf"`{argument}` must be a whole number from 1 to {most}\. Received: {argument}="
+    ):
         data.load("mnist", **{argument: number})
 
 
@@ -286,7 +409,7 @@ def test_other_files(tmp_path, small_mnist):
         ("x_train", lambda x: x.astype(np.float32), "x_train is float32"),
         ("x_test", lambda x: x[..., np.newaxis], r"x_test is uint8\[20, 28, 28, 1\]"),
         ("x_train", lambda x: x[:0], "x_train is uint8"),
-        ("y_train", lambda y: y[:-1], "y_train is uint8.*one integer an image"),
+        ("y_train", lambda y: y[:-1], "y_train is uint8.*one integer per image"),
         ("y_train", lambda y: y.astype(np.float32), "y_train is float32"),
         ("y_test", lambda y: y + 1, "labels from 1 to 10, not 0 to 9"),
         ("y_test", lambda y: y.astype(np.int64) - 1, "labels from -1 to 8"),
@@ -314,92 +437,6 @@ def test_checksums_are_those_of_the_readme():
     assert embedded in readme and data.MNIST_SHA256 in readme
 
 
-# Checks, binarisation, fresh batches
-
-
-def test_check_images_says_what_it_got(digits):
-    data.check_images(digits)
-    data.check_images(digits[:0])
-    for wrong, words in [
-        (digits[..., 0], r"float32\[32, 28, 28\]"),
-        ((digits * 255).astype(np.uint8), r"uint8\[32, 28, 28, 1\]"),
-        (digits.tolist(), "list"),
-        (digits * 255, r"must lie in \[0, 1\].*divided by 255"),
-        (digits - 0.5, r"must lie in \[0, 1\]"),
-        (np.where(digits > 0.9, np.nan, digits), r"must lie in \[0, 1\]"),
-    ]:
-        with pytest.raises(ValueError, match=f"`pictures` .*{words}"):
-            data.check_images(wrong, "pictures")
-
-
-def test_binarised_pixels_are_white_as_often_as_they_are_bright():
-    grey = np.broadcast_to(np.float32([0, 0.25, 0.5, 1])[:, None, None, None], (4, 100, 100, 1))
-    drawn = data.binarise(grey, np.random.default_rng(0))
-    assert drawn.dtype == np.float32 and set(np.unique(drawn)) == {0, 1}
-    np.testing.assert_allclose(drawn.mean(axis=(1, 2, 3)), [0, 0.25, 0.5, 1], atol=0.02)
-    np.testing.assert_array_equal(drawn, data.binarise(grey, np.random.default_rng(0)))
-    for half in data.binarised_pair(grey, np.random.default_rng(0)):
-        np.testing.assert_array_equal(half, drawn)
-
-
-def _numbered(n):
-    """`n` one-pixel images, told apart by their grey value."""
-    return (np.arange(n, dtype=np.float32) / n).reshape(n, 1, 1, 1)
-
-
-def _noisy(images, rng):
-    return images + rng.standard_normal(images.shape), images
-
-
-def _epoch(batches):
-    pairs = [batches[index] for index in range(len(batches))]
-    batches.on_epoch_end()
-    return [np.concatenate(part).ravel() for part in zip(*pairs)]
-
-
-def test_every_image_once_an_epoch_and_fresh_each_time():
-    batches = data.FreshBatches(_numbered(10), _noisy, batch_size=4, seed=1)
-    assert len(batches) == 3 and [len(batches[i][0]) for i in range(3)] == [4, 4, 2]
-    (first_inputs, first), (second_inputs, second) = _epoch(batches), _epoch(batches)
-    np.testing.assert_array_equal(np.sort(first), _numbered(10).ravel())
-    np.testing.assert_array_equal(np.sort(second), _numbered(10).ravel())
-    assert (first != second).any(), "another order each epoch"
-    noise = np.concatenate([first_inputs - first, second_inputs - second])
-    assert len(np.unique(noise)) == 20, "other noise for every image of every epoch"
-
-
-def test_fresh_batches_repeat_by_seed():
-    def inputs(seed):
-        batches = data.FreshBatches(_numbered(10), _noisy, batch_size=4, seed=seed)
-        return np.concatenate([_epoch(batches)[0], _epoch(batches)[0]])
-
-    np.testing.assert_array_equal(inputs(3), inputs(3))
-    assert (inputs(3) != inputs(4)).any()
-
-
-def test_fresh_batches_refuse_bad_input(digits):
-    with pytest.raises(ValueError, match=r"`batch_size` must be a positive whole number\. Received: batch_size=0"):
-        data.FreshBatches(digits, _noisy, batch_size=0)
-    with pytest.raises(ValueError, match="`images` must"):
-        data.FreshBatches(digits[..., 0], _noisy)
-
-
-def test_fresh_batches_hand_over_labels_with_their_images():
-    def pair(images, labels, rng):
-        return (images, labels), images
-
-    images = _numbered(10)
-    batches = data.FreshBatches(images, pair, labels=images.ravel(), batch_size=4)
-    for index in range(len(batches)):
-        (inputs, labels), _ = batches[index]
-        np.testing.assert_array_equal(labels, inputs.ravel())
-
-
-def test_fresh_batches_refuse_labels_of_another_number():
-    with pytest.raises(ValueError, match=r"`labels` must have one entry an image, 10\. Received: 9"):
-        data.FreshBatches(_numbered(10), _noisy, labels=np.zeros(9))
-
-
 def test_an_installed_wheel_carries_the_sample(tmp_path, monkeypatch):
     """The build puts the archive beside the modules; there, with no repository around, `load` finds it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -409,4 +446,4 @@ def test_an_installed_wheel_carries_the_sample(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "__file__", str(tmp_path / "data.py"))
     monkeypatch.setattr(data, "REPOSITORY_DATA", tmp_path / "nowhere")
     monkeypatch.setenv("COURSE_PROFILE", "quick")
-    assert len(data.load("mnist").x_train) == 4000
+    assert len(data.load("mnist").x_train) == 3500

@@ -1,16 +1,23 @@
 """The tool behind `make run`, `make notebooks` and `make links`, on lessons of three cells in a folder of their own."""
 
 import base64
-import importlib.util
+import json
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
+from nbclient.output_widget import OutputWidget
+
+from tools import lessons, runs, sources, tables
+from tools.facts import MIME
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,166 +34,315 @@ def _png():
     )
 
 
-LESSON = f'''# %% [markdown]
+ALT = "One white pixel, which stands for all that a figure of a lesson can show"
+SAY = """
+from IPython.display import display
+
+def say(line, **facts):
+    display({"text/plain": line, "application/vnd.course+json": facts}, raw=True)
+
+def expect(what, value, met=True, **more):
+    say(f"[met] {what}", kind="expectation", what=what, value=value, met=met, bound="at most 1", unit="nats", **more)
+"""
+HEADER = """# ---
+# jupyter:
+#   course: {reading: 40, doing: 50}
+# ---
+
+"""
+LESSON = f'''{HEADER}# %% [markdown]
 # # A lesson of three cells
 #
-# [badge](https://colab.research.google.com/github/OWNER/autoencoder-course/blob/main/notebooks/91_small.ipynb)
+# It prints and draws.
 
-# %% tags=["setup"]
-import os
-url = "git+https://github.com/OWNER/autoencoder-course"
+# %%
+{SAY}
 
 # %% [markdown]
 # ## Numbers
 
-# %%
+# %% tags=["headline"]
+import os
 memory = bytearray(200 * 2**20)
 memory[:] = b"x" * len(memory)
 print(os.environ["COURSE_PROFILE"], os.path.isdir(os.environ["COURSE_CACHE"]), "   ")
-print("[met] error: 0.5 (bound: at most 1); published: 0.6, Someone 2006")
+say("digits", kind="data", embedded=os.environ["COURSE_PROFILE"] == "quick")
+expect("error of $x$", 0.5, published="0.6, Someone 2006")
+expect("KL[p || q]", 0.25)
 
 # %% tags=["picture"]
 import base64
-from IPython.display import Image
-Image(data=base64.b64decode("{base64.b64encode(_png()).decode()}"), format="png")
+picture = base64.b64decode("{base64.b64encode(_png()).decode()}")
+display({{"image/png": picture}}, metadata={{"image/png": {{"alt": "{ALT}"}}}}, raw=True)
 '''
 
-FAILING = """# %% [markdown]
+FAILING = f"""# %% [markdown]
 # # A lesson that fails
 
 # %%
-print("[MISSED] accuracy: 0.5 (bound: at least 0.9)")
-raise ValueError("accuracy is 0.5")
+{SAY}
+expect("accuracy", 0.5, met=False)
+raise ValueError("accuracy is 0.5\\nand more")
 
 # %%
-print("[met] never reached")
+expect("never reached", 1)
 """
 
 PYPROJECT = '[project.urls]\nRepository = "https://github.com/OWNER/autoencoder-course"\n'
 README = "Before\n<!-- lessons -->\nold\n<!-- /lessons -->\nAfter: git clone https://github.com/OWNER/autoencoder-course.git\n"
+BADGE = "https://colab.research.google.com/github/OWNER/autoencoder-course/blob/main/notebooks/91_small.ipynb"
 
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """The tool, working in a small course of its own."""
-    specification = importlib.util.spec_from_file_location("lessons_at_work", ROOT / "tools" / "lessons.py")
-    tool = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(tool)
-    for name, value in {"ROOT": "", "SOURCES": "notebooks/src", "NOTEBOOKS": "notebooks", "PICTURES": "docs"}.items():
-        monkeypatch.setattr(tool, name, tmp_path / value)
+    """A small course for the tool to work in; returns a function that adds a lesson to it."""
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
     (tmp_path / "notebooks" / "src").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
-    (tmp_path / "notebooks" / "src" / "91_small.py").write_text(LESSON)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     (tmp_path / "README.md").write_text(README)
-    return tool
+
+    def add(name, text):
+        path = tmp_path / "notebooks" / "src" / f"{name}.py"
+        path.write_text(text)
+        return path
+
+    add("91_small", LESSON)
+    return add
 
 
-def test_run_makes_pages_and_a_table_and_ends_with_an_error_if_a_lesson_fails(course, tmp_path, capsys):
-    (tmp_path / "notebooks" / "src" / "92_failing.py").write_text(FAILING)
-    with pytest.raises(SystemExit) as ended:
-        course.run(None, "quick")
-    assert ended.value.code == 1
+def _run(source):
+    """The executed notebook and the record of one lesson."""
+    outcome = []
+    runs.run_all([source], "quick", 1, lambda _, notebook, record: outcome.extend([notebook, record]))
+    return outcome
+
+
+def test_run_makes_pages_and_a_table_in_order_and_ends_with_an_error_if_a_lesson_fails(course, tmp_path, capsys):
+    course("90_failing", FAILING)
+    course("92_tiny", HEADER + "# %% [markdown]\n# # Tiny\n")
+    with pytest.raises(SystemExit, match="1 of 3 lessons did not reach their end: 90_failing"):
+        lessons.run(None, "quick", jobs=2)
     captured = capsys.readouterr()
-    head, small, failing = [line for line in captured.out.splitlines() if line.startswith(("lesson", "91", "92"))]
+    head, failing, small, tiny = [line for line in captured.out.splitlines() if line.startswith(("lesson", "9"))]
     assert head.split() == ["lesson", "seconds", "peak", "MiB", "expectations"]
-    assert small.split()[0] == "91_small" and small.endswith("all 1 met")
+    assert small.split()[0] == "91_small" and small.endswith("all 2 met") and tiny.split()[0] == "92_tiny"
     assert 200 < int(small.split()[2]) < 1000, "the kernel's peak, which held 200 MiB"
-    assert failing.split()[0] == "92_failing" and failing.endswith("0 met, 1 MISSED")
-    assert "91_small" in captured.err and "3/3" in captured.err and "Numbers" in captured.err, "the bar names the cell"
+    words = "0 met, 1 MISSED; ended below “A lesson that fails” with ValueError: accuracy is 0.5"
+    assert failing.split()[0] == "90_failing" and failing.endswith(words)
+    assert "8/8" in captured.err and "91 Numbers" in captured.err, "the line names lesson and cell"
     assert "quick True" in (tmp_path / "build" / "91_small.html").read_text()
-    assert "accuracy is 0.5" in (tmp_path / "build" / "92_failing.html").read_text()
+    assert ALT in (tmp_path / "build" / "91_small.html").read_text()
+    assert "accuracy is 0.5" in (tmp_path / "build" / "90_failing.html").read_text()
 
 
-def test_an_error_ends_a_lesson_and_is_recorded(course, tmp_path):
-    source = tmp_path / "notebooks" / "src" / "92_failing.py"
-    source.write_text(FAILING.replace("[MISSED]", ""))
-    notebook, record = course.execute(source, "quick")
-    assert record["error"] == "ValueError: accuracy is 0.5" and record["met"] == 0 and record["peak_mib"] > 10
-    assert course.verdict(record) == "ValueError: accuracy is 0.5"
+def test_two_lessons_run_at_once_on_a_share_of_the_cores(course, tmp_path, capsys):
+    """Each waits for the other's file, so one after another they would never end."""
+    waiting = """# %%
+import os, pathlib, time
+pathlib.Path("{mine}").write_text(os.environ.get("OMP_NUM_THREADS", "all"))
+for _ in range(200):
+    if pathlib.Path("{other}").exists(): break
+    time.sleep(0.1)
+else: raise TimeoutError
+"""
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    title = "# %% [markdown]\n# # Waits\n\n"
+    lessons_there = [
+        course("93_one", title + waiting.format(mine=one, other=other)),
+        course("94_other", title + waiting.format(mine=other, other=one)),
+    ]
+    records = []
+    runs.run_all(lessons_there, "quick", 2, lambda source, notebook, record: records.append(record))
+    assert [record["error"] for record in records] == [None, None]
+    assert int(Path(one).read_text()) == max(1, runs.os.cpu_count() // 2)
+    assert "OMP_NUM_THREADS" not in set(runs.environment_for("full", 1)) - set(runs.os.environ)
+
+
+def test_an_interrupt_ends_every_kernel(course, tmp_path):
+    """In a process of its own, with two lessons that write down who they are and then sleep."""
+    for name in ("95_sleeping", "96_sleeping"):
+        pid = tmp_path / name
+        cell = f"import os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(120)"
+        course(name, f"# %% [markdown]\n# # Sleeps\n\n# %%\n{cell}\n")
+    (tmp_path / "notebooks" / "src" / "91_small.py").unlink()
+    program = f"import pathlib; from tools import lessons, sources; sources.ROOT = pathlib.Path({str(tmp_path)!r})"
+    arguments = [sys.executable, "-c", f"{program}; lessons.main()", "run", "--jobs", "2"]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    pids = [tmp_path / name for name in ("95_sleeping", "96_sleeping")]
+    deadline = time.monotonic() + 60
+    while not all(path.exists() and path.read_text() for path in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1 and "Interrupted; every kernel has been ended." in errors
+    assert "Traceback" not in errors
+    assert not any(psutil.pid_exists(int(path.read_text())) for path in pids)
+
+
+def test_an_error_ends_a_lesson_and_is_recorded(course):
+    notebook, record = _run(course("92_failing", FAILING.replace("met=False", "")))
+    assert record["error"].startswith("ValueError: accuracy is 0.5") and record["missed"] == 0
+    assert record["heading"] == "A lesson that fails" and record["peak_mib"] > 10
     assert notebook.cells[-1].outputs == [] and notebook.cells[-1].execution_count is None
 
 
-def test_the_peak_is_the_kernels_own_and_not_that_of_the_process_that_started_it(course, tmp_path):
-    source = tmp_path / "notebooks" / "src" / "94_tiny.py"
-    source.write_text("# %%\nprint(1)\n")
+def test_a_slider_that_draws_into_its_own_output_runs_and_leaves_no_state_behind(course, monkeypatch):
+    sent = []
+    monkeypatch.setattr(OutputWidget, "send", lambda *args, **kwargs: sent.append(args))  # it may cost the reply
+    slider = "from ipywidgets import IntSlider, interact\ndrawn = interact(lambda x: print(x), x=IntSlider(3))"
+    notebook, record = _run(course("95_slider", f"# %% [markdown]\n# # Slider\n\n# %%\n{slider}\n"))
+    assert record["error"] is None and "widgets" not in notebook.metadata and not sent
+
+
+def test_the_peak_is_the_kernels_own_and_not_that_of_the_process_that_started_it(course):
+    source = course("94_tiny", "# %% [markdown]\n# # Tiny\n\n# %%\nprint(1)\n")
     ours = bytearray(700 * 2**20)
     ours[:] = b"x" * len(ours)
-    _, record = course.execute(source, "quick")
+    _, record = _run(source)
     assert 10 < record["peak_mib"] < 500 and len(ours) > 500 * 2**20
 
 
-def test_a_kernel_that_dies_is_recorded(course, tmp_path):
-    source = tmp_path / "notebooks" / "src" / "93_dying.py"
-    source.write_text("# %%\nimport os\nos._exit(9)\n")
-    _, record = course.execute(source, "quick")
-    assert "kernel died" in record["error"]
+def test_a_kernel_that_dies_is_recorded(course):
+    _, record = _run(course("93_dying", "# %% [markdown]\n# # Dies\n\n# %%\nimport os\nos._exit(9)\n"))
+    assert "kernel died" in record["error"] and record["heading"] == "Dies"
 
 
-def test_build_stores_notebook_picture_and_table(course, tmp_path, capsys):
-    course.build("91")
+def test_the_header_is_put_on_top_of_the_source(course, tmp_path):
+    source = tmp_path / "notebooks" / "src" / "91_small.py"
+    opening, setup = sources.read_source(source).cells[:2]
+    assert opening.source.startswith("# A lesson of three cells\n\n[![Open in Colab](")
+    assert (
+        f"]({BADGE})\n\nIt prints and draws.\n\n**Time:** 40 minutes of reading and 50 of exercises." in opening.source
+    )
+    assert opening.source.count("a time not measured yet") == 2
+    assert setup.metadata["tags"] == ["setup"] and "--no-deps git+https://github.com/OWNER/" in setup.source
+    measured = {"seconds": 283, "quick_seconds": 41, "reading": 1}
+    notebook = sources.read_source(source, measured)
+    assert "40 minutes of reading" in notebook.cells[0].source, "the source's minutes, not stored ones"
+    assert "in 5 minutes on a 2-core CPU" in notebook.cells[0].source
+    assert "in 40 seconds in the *quick profile*" in notebook.cells[0].source
+    assert notebook.metadata["course"] == {"seconds": 283, "quick_seconds": 41, "reading": 40, "doing": 50}
+
+
+def test_build_stores_notebook_picture_and_tables(course, tmp_path, capsys):
+    lessons.build("91", jobs=1)
     notebook = nbformat.read(tmp_path / "notebooks" / "91_small.ipynb", as_version=4)
     nbformat.validate(notebook)
-    assert [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"] == [1, 2, 3]
-    assert notebook.cells[3].outputs[0].text.startswith("full True\n"), (
-        "the full profile, no spaces at the end of lines"
-    )
-    assert notebook.metadata["course"]["met"] == 1 and notebook.metadata["kernelspec"]["name"] == "python3"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4]
+    assert code[2].outputs[0].text == "full True\n", "the full profile, no spaces at the end of lines"
+    record = notebook.metadata["course"]
+    assert record["met"] == 2 and record["jobs"] == 1 and record["reading"] == 40 and "quick_seconds" in record
+    assert f"All cells run in {sources.in_words(record['seconds'])} on" in notebook.cells[0].source
     assert not any("execution" in cell.metadata for cell in notebook.cells)
     assert (tmp_path / "docs" / "91_small.png").read_bytes() == _png()
-    readme = (tmp_path / "README.md").read_text()
-    assert "[A lesson of three cells](notebooks/91_small.ipynb)" in readme
-    assert "| error: 0.5 (bound: at most 1) |" in readme and "old" not in readme
-    assert readme.startswith("Before\n") and "After: git clone" in readme
 
-    edited = LESSON.replace("## Numbers", "## Figures and numbers")
-    (tmp_path / "notebooks" / "src" / "91_small.py").write_text(edited)
-    course.refresh_text("91")
+    readme, results = (tmp_path / "README.md").read_text(), (tmp_path / "docs" / "results.md").read_text()
+    assert "[91. A lesson of three cells](notebooks/91_small.ipynb)" in readme and f'alt="{ALT}"' in readme
+    assert "| error of $x$: **0.5 nats** (published: 0.6, Someone 2006) | 40 + 50 min |" in readme
+    assert "KL" not in readme and "old" not in readme
+    assert readme.startswith("Before\n") and "After: git clone" in readme
+    assert (
+        "| error of $x$ | 0.5 nats | at most 1 | 0.6, Someone 2006 |\n| KL[p \\|\\| q] | 0.25 nats | at most 1 |  |"
+        in results
+    )
+    assert f"Full run {record['seconds']} s" in results
+
+    course("91_small", LESSON.replace("## Numbers", "## Figures and numbers").replace("reading: 40", "reading: 45"))
+    lessons.refresh_text("91")
     refreshed = nbformat.read(tmp_path / "notebooks" / "91_small.ipynb", as_version=4)
-    assert refreshed.cells[2].source == "## Figures and numbers"
-    assert refreshed.cells[3].outputs == notebook.cells[3].outputs
-    (tmp_path / "notebooks" / "src" / "91_small.py").write_text(edited.replace("200 *", "100 *"))
+    assert (
+        refreshed.cells[3].source == "## Figures and numbers"
+        and refreshed.cells[4].outputs == notebook.cells[4].outputs
+    )
+    assert (
+        "**Time:** 45 minutes" in refreshed.cells[0].source
+        and "| 45 + 50 min |" in (tmp_path / "README.md").read_text()
+    )
+    course("91_small", LESSON.replace("200 *", "100 *"))
     with pytest.raises(SystemExit, match="needs a new run"):
-        course.refresh_text("91")
+        lessons.refresh_text("91")
 
 
 @pytest.mark.parametrize(
-    "spoil", [{"error": "ValueError: no"}, {"embedded": True}], ids=["a lesson that failed", "without the full data"]
+    ("spoil", "words"),
+    [
+        (lambda profile: {"error": "ValueError: no"} if profile == "full" else {}, "was not stored: ValueError: no"),
+        (
+            lambda profile: {"error": "ValueError: no"} if profile == "quick" else {},
+            "its quick run ended with ValueError",
+        ),
+        (lambda profile: {"embedded": True}, "ran without the full data set"),
+    ],
+    ids=["a lesson that failed", "a quick run that failed", "without the full data"],
 )
-def test_build_stores_nothing_of_a_run_that_is_not_whole(course, tmp_path, monkeypatch, spoil):
-    record = {"error": None, "embedded": False, "seconds": 1, "peak_mib": 1, "met": 1, "missed": 0} | spoil
-    monkeypatch.setattr(course, "execute", lambda source, profile: (course.read_source(source), record))
-    with pytest.raises(SystemExit, match="was not stored"):
-        course.build("91")
+def test_build_stores_nothing_of_a_run_that_is_not_whole(course, tmp_path, monkeypatch, spoil, words):
+    record = {"error": None, "embedded": False, "seconds": 1, "peak_mib": 1, "met": 1, "missed": 0}
+
+    def pretend(lessons, profile, jobs, finished):
+        for source in lessons:
+            finished(source, sources.read_source(source), record | spoil(profile))
+
+    monkeypatch.setattr(runs, "run_all", pretend)
+    with pytest.raises(SystemExit, match=words):
+        lessons.build("91", jobs=1)
     assert not list((tmp_path / "notebooks").glob("*.ipynb"))
 
 
-def test_link_rewrites_badges_setup_cells_and_the_one_url(course, tmp_path, capsys):
+def test_controls_that_died_with_their_kernel_are_not_stored():
+    view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "interactive(...)"}
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", view)])
+    lessons.tidy(nbformat.v4.new_notebook(cells=[cell]))
+    assert cell.outputs == []
+
+
+def test_seconds_in_words():
+    assert [sources.in_words(seconds) for seconds in (3, 44, 89, 90, 283, None)] == [
+        "10 seconds", "40 seconds", "90 seconds", "2 minutes", "5 minutes", "a time not measured yet",
+    ]  # fmt: skip
+    assert tables.measured({"value": None, "unit": "dB"}) == "not finite"
+    assert [tables.clock(seconds) for seconds in (44, 283, None)] == ["44 s", "5 min", "?"]
+
+
+def test_the_package_says_its_facts_where_the_tools_look_for_them():
+    """Compared as text: to import the package takes seconds, which the tools need not spend."""
+    assert f'"{MIME}"' in (ROOT / "course_utils" / "lesson.py").read_text(encoding="utf-8")
+
+
+def test_link_rewrites_readme_notebooks_and_the_one_url(course, tmp_path, capsys):
     innocent = "a/b stands in data/batch and github.com/a/b-other\n"
-    course.link("a/b")
+    source = tmp_path / "notebooks" / "src" / "91_small.py"
+    nbformat.write(sources.read_source(source), sources.stored_path(source))
+    sources.link("a/b")
     readme = tmp_path / "README.md"
     readme.write_text(readme.read_text() + innocent)
-    course.link("someone-else/my.course")
-    lesson = (tmp_path / "notebooks" / "src" / "91_small.py").read_text()
-    assert (
-        "https://colab.research.google.com/github/someone-else/my.course/blob/main/notebooks/91_small.ipynb" in lesson
-    )
-    assert 'url = "git+https://github.com/someone-else/my.course"' in lesson
-    assert course.repository() == "https://github.com/someone-else/my.course"
+    sources.link("someone-else/my.course")
+    stored = json.loads(sources.stored_path(source).read_text())
+    assert "github/someone-else/my.course/blob/main/notebooks/91_small.ipynb" in "".join(stored["cells"][0]["source"])
+    assert "git+https://github.com/someone-else/my.course" in "".join(stored["cells"][1]["source"])
+    assert sources.read_source(source).cells[1].source == "".join(stored["cells"][1]["source"])
+    assert sources.repository() == "https://github.com/someone-else/my.course"
     assert "git clone https://github.com/someone-else/my.course.git" in readme.read_text()
-    assert innocent in readme.read_text()
+    assert innocent in readme.read_text() and source.read_text() == LESSON
     assert "now point at https://github.com/someone-else/my.course" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [None, "", "course", "a/b/c", "https://github.com/a/b"])
 def test_link_refuses_what_is_no_repository(course, name):
     with pytest.raises(SystemExit, match="REPO must be owner/name"):
-        course.link(name)
+        sources.link(name)
 
 
 def test_an_unknown_lesson_names_those_there_are(course):
     with pytest.raises(SystemExit, match=r"No lesson 55\. There are: 91_small"):
-        course.find_lessons("55")
+        sources.find_lessons("55")
+
+
+@pytest.mark.parametrize("number", ["9", "1", "091", "small", "9*"])
+def test_a_lesson_is_two_digits(course, number):
+    with pytest.raises(SystemExit, match="LESSON must be two digits, such as 07"):
+        sources.find_lessons(number)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -195,10 +351,14 @@ def test_make_hands_lesson_and_profile_on():
         result = subprocess.run(["make", "-n", *arguments], capture_output=True, text=True, cwd=ROOT, check=True)
         return result.stdout
 
-    assert "tools/lessons.py run --lesson 07 --profile full" in commands("run", "LESSON=07", "PROFILE=full")
-    assert "tools/lessons.py run  --profile quick" in commands("run")
-    assert "tools/lessons.py build --lesson 07" in commands("notebooks", "LESSON=07")
-    assert 'tools/lessons.py link --repo "a/b"' in commands("links", "REPO=a/b")
+    assert "-m tools.lessons run --lesson 07 --profile full" in commands("run", "LESSON=07", "PROFILE=full")
+    assert "-m tools.lessons run  --profile quick" in commands("run")
+    assert "-m tools.lessons build --lesson 07" in commands("notebooks", "LESSON=07")
+    assert '-m tools.lessons link --repo "a/b"' in commands("links", "REPO=a/b")
+    assert "run --lesson 07 --profile quick --jobs 1" in commands("run", "LESSON=07", "JOBS=1")
+    assert "build  --jobs 2" in commands("notebooks", "JOBS=2")
+    assert "notebooks/07_variational_autoencoder.ipynb" in commands("test", "LESSON=07")
+    assert "notebooks/1.ipynb" in commands("test", "LESSON=1"), "which is not there, and not lesson 10"
     tested = commands("test")
     assert (
         "-m pytest tests" in tested and "--nbval-lax --nbval-current-env" in tested and tested.count("notebooks") >= 1

@@ -58,7 +58,7 @@ def test_shapes_that_differ_are_refused(loss):
         loss(GREY, RECONSTRUCTION.reshape(5, -1))
 
 
-@pytest.mark.parametrize("sigma", [0, -1, float("nan")])
+@pytest.mark.parametrize("sigma", [0, -1, float("nan"), float("inf")])
 def test_sigma_must_be_positive(sigma):
     with pytest.raises(ValueError, match=f"`sigma` must be positive.*sigma={sigma}"):
         gaussian_nll(GREY, RECONSTRUCTION, sigma)
@@ -67,3 +67,27 @@ def test_sigma_must_be_positive(sigma):
 @pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
 def test_registered_under_the_packages_name(loss):
     assert keras.saving.get_registered_name(loss) == f"course_utils>{loss.__name__}"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "uint8", "bool"])
+@pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
+def test_computed_in_float32_whatever_comes_in(loss, dtype):
+    reconstruction = keras.ops.cast(RECONSTRUCTION, dtype if "float" in dtype else "float16")
+    expected = _numpy(loss(BLACK_AND_WHITE, keras.ops.cast(reconstruction, "float32")))
+    nats = loss(keras.ops.cast(BLACK_AND_WHITE, dtype), reconstruction)
+    assert nats.dtype == "float32"
+    np.testing.assert_allclose(_numpy(nats), expected, rtol=1e-6)
+
+
+def test_a_pixel_that_was_sure_and_wrong_costs_sixteen_nats():
+    """In half precision as well, where 1 - 1e-7 is 1 and its logarithm of what is left was infinite."""
+    for dtype in ("float16", "bfloat16", "float32"):
+        certain = keras.ops.ones((1, 1, 1, 1), dtype)
+        assert _numpy(bernoulli_nll(1 - certain, certain)) == pytest.approx([16], abs=0.2)
+        assert _numpy(bernoulli_nll(certain, 1 - certain)) == pytest.approx([16], abs=0.2)
+
+
+@pytest.mark.parametrize("loss", [bernoulli_nll, gaussian_nll])
+def test_another_number_of_images_is_refused_and_not_broadcast(loss):
+    with pytest.raises(ValueError, match=r"`reconstruction` must have .* \(5, 6, 4, 2\)\. Received: \(1, 6, 4, 2\)"):
+        loss(GREY, RECONSTRUCTION[:1])

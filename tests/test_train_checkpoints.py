@@ -1,30 +1,31 @@
 """The recipe behind lesson 09's checkpoints, at a small scale: what it stores, and that it goes on where it was."""
 
 import csv
-import importlib.util
-from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from course_utils import checkpoints
+from course_utils.batches import binarise
 from course_utils.checkpoints import load_checkpoint
-from course_utils.data import Dataset, binarise
+from course_utils.data import Dataset
 from course_utils.metrics import iwae_bound
 from course_utils.models import build_dense_vae
+from tools import train_checkpoints as module
 
-TOOL = Path(__file__).parents[1] / "tools" / "train_checkpoints.py"
 IMAGES = np.random.default_rng(0).random((40, 28, 28, 1), dtype=np.float32)
 FEW = ["--vae-epochs", "2", "--iwae-epochs", "1", "--k", "3"]
 
 
+def _noise():
+    parts = [(images, np.zeros(len(images), np.int32)) for images in (IMAGES, IMAGES[20:30], IMAGES[:12])]
+    return Dataset(*(array for part in parts for array in part), "noise")
+
+
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
-    specification = importlib.util.spec_from_file_location("train_checkpoints", TOOL)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    labels = np.zeros(40, np.int32)
-    monkeypatch.setattr(module, "load", lambda name: Dataset(IMAGES, labels, IMAGES[:12], labels[:12], "noise"))
+    monkeypatch.setattr(module, "load", lambda name: _noise())
     monkeypatch.setattr(module, "build_dense_vae", lambda width, seed: build_dense_vae(width, hidden=(8,), seed=seed))
     for name, value in {"N_TRAIN": 40, "SCORE_K": 20, "SLICE": 5}.items():
         monkeypatch.setattr(module, name, value)
@@ -60,7 +61,35 @@ def test_the_recipe_stores_weights_logs_bounds_and_scores_and_goes_on(recipe, tm
 
 
 def test_less_than_all_of_mnist_is_refused(recipe, capsys):
-    recipe.N_TRAIN = 60_000
+    recipe.N_TRAIN = 55_000
     with pytest.raises(SystemExit):
         recipe.main([])
     assert "need all of MNIST" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "1.5", "ten"])
+def test_numbers_of_the_command_line_are_checked(recipe, capsys, number):
+    with pytest.raises(SystemExit):
+        recipe.main(["--vae-epochs", number])
+    assert f"--vae-epochs: invalid positive_whole value: '{number}'" in capsys.readouterr().err
+
+
+def test_no_test_digit_is_watched(recipe, monkeypatch):
+    """What `fit` is given, whether to train on or for the log, are training and validation digits."""
+    watched = []
+
+    class Noted(Exception):
+        pass
+
+    def fit(self, batches, *, validation_data, **kwargs):
+        watched.extend([batches.images, *validation_data])
+        raise Noted
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(Noted):
+        recipe.main(FEW)
+    training, inputs, targets = watched
+    expected = binarise(IMAGES[20:30], np.random.default_rng(2))
+    np.testing.assert_array_equal(training, IMAGES)
+    np.testing.assert_array_equal(inputs, expected)
+    np.testing.assert_array_equal(targets, expected)

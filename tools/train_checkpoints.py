@@ -1,9 +1,9 @@
 """Trains and scores the two models of lesson 09 that take too long for a lesson. `make checkpoints` calls this.
 
-First a VAE, then from its weights an importance-weighted autoencoder (IWAE), both on all of MNIST. What is stored
-already is not trained again; an interrupted training goes on after its last epoch, an interrupted score after its
-last slice of digits.
-data/checkpoints/README.md says what the files hold.
+First a VAE, then from its weights an importance-weighted autoencoder (IWAE), both on MNIST's training digits; the
+validation digits are watched in the log, the test digits are for the scores alone. What is stored already is not
+trained again; an interrupted training goes on after its last epoch, an interrupted score after its last slice of
+digits. data/checkpoints/README.md says what the files hold.
 """
 
 import argparse
@@ -14,23 +14,26 @@ import keras
 import numpy as np
 
 from course_utils import checkpoints
+from course_utils.batches import FreshBatches, binarise, binarised_pair
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
-from course_utils.data import FreshBatches, binarise, binarised_pair, load
+from course_utils.checks import check_whole
+from course_utils.data import load
+from course_utils.lesson import setup
 from course_utils.losses import bernoulli_nll
-from course_utils.metrics import elbo, iwae_bound
+from course_utils.metrics import iwae_bound, negative_elbo_terms
 from course_utils.models import IWAE, build_dense_vae
-from course_utils.training import Resume, setup
+from course_utils.resume import Resume
 
 LATENT_DIM, BATCH, SEED = 50, 128, 9
-N_TRAIN = 60_000
-SCORE_K, SLICE = 5000, 250  # codes a digit; digits scored between two saves
+N_TRAIN = 55_000  # and 5,000 held back
+SCORE_K, SLICE = 5000, 250  # codes per digit; digits scored between two saves
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vae-epochs", type=int, default=120)
-    parser.add_argument("--iwae-epochs", type=int, default=110)
-    parser.add_argument("--k", type=int, default=10, help="codes an image in the IWAE's loss")
+    parser.add_argument("--vae-epochs", type=positive_whole, default=120)
+    parser.add_argument("--iwae-epochs", type=positive_whole, default=110)
+    parser.add_argument("--k", type=positive_whole, default=10, help="codes per image in the IWAE's loss")
     parser.add_argument("--vae-peak", type=float, default=2e-3, help="largest learning rate")
     parser.add_argument("--iwae-peak", type=float, default=1e-3)
     options = parser.parse_args(arguments)
@@ -38,42 +41,48 @@ def main(arguments=None):
     mnist = load("mnist")
     if len(mnist.x_train) != N_TRAIN:
         parser.error("the checkpoints need all of MNIST: a network once, or mnist.npz in data/")
+    x_valid = binarise(mnist.x_valid, np.random.default_rng(2))
     x_test = binarise(mnist.x_test, np.random.default_rng(1))
 
     vae = build_dense_vae(LATENT_DIM, seed=SEED)
-    train(vae, f"vae_{LATENT_DIM}", options.vae_epochs, options.vae_peak, mnist.x_train, x_test)
+    train(vae, f"vae_{LATENT_DIM}", options.vae_epochs, options.vae_peak, mnist.x_train, x_valid)
     iwae = IWAE(vae.encoder, vae.decoder, options.k, seed=SEED)  # goes on with the VAE's weights, as stored
     scores = [score(vae, f"vae_{LATENT_DIM}", x_test)]
-    train(iwae, f"iwae_{LATENT_DIM}", options.iwae_epochs, options.iwae_peak, mnist.x_train, x_test)
+    train(iwae, f"iwae_{LATENT_DIM}", options.iwae_epochs, options.iwae_peak, mnist.x_train, x_valid)
     scores.append(score(iwae, f"iwae_{LATENT_DIM}", x_test))
     write_scores(scores)
 
 
-def train(model, name, epochs, peak, images, x_test):
+def positive_whole(text):
+    """A number from the command line; argparse names the option that has none."""
+    return check_whole("number", int(text))
+
+
+def train(model, name, epochs, peak, images, x_valid):
     """Trains and stores a model unless that was done before; either way it ends with the stored weights."""
-    path = checkpoints.folder() / name
-    if path.with_suffix(".npz").is_file():
-        print(f"{name}: stored already; delete {path.with_suffix('.npz')} to train it anew")
+    weights_file, _ = checkpoints.files(name)
+    if weights_file.is_file():
+        print(f"{name}: stored already; delete {weights_file} to train it anew")
     else:
         batches = FreshBatches(images, binarised_pair, batch_size=BATCH, seed=SEED)
         model.compile(optimizer(epochs, len(batches), peak), loss=bernoulli_nll, jit_compile=True)  # a third faster
         model.fit(
             batches,
             epochs=epochs,
-            validation_data=(x_test, x_test),  # for the log only
+            validation_data=(x_valid, x_valid),  # for the log only
             validation_batch_size=200,
             verbose=0,
             callbacks=[Report(name), Resume(name)],
         )
         bounds_of(name).unlink(missing_ok=True)  # those of earlier weights
-        save_checkpoint(model, path, {"epoch": 1 + np.arange(epochs), **model.history.history})
-    load_checkpoint(model, path)
+        save_checkpoint(model, name, {"epoch": 1 + np.arange(epochs), **model.history.history})
+    load_checkpoint(model, name)
 
 
 def optimizer(epochs, batches, peak):
     """Adam whose learning rate rises during an epoch and then falls to zero as a cosine."""
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, (epochs - 1) * batches or 1, warmup_target=peak, warmup_steps=batches
+        0.0, max(1, (epochs - 1) * batches), warmup_target=peak, warmup_steps=batches
     )
     return keras.optimizers.Adam(schedule)
 
@@ -99,12 +108,12 @@ def bounds_of(name):
 
 def score(model, name, x_test):
     """The stored weights' ELBO and bounds on the test digits, as one row of the table of scores."""
-    reconstruction, rate = elbo(model, x_test, 10)
+    distortion, rate = negative_elbo_terms(model, x_test, 10)
     start = time.monotonic()
     bounds = {f"bound_{few}": iwae_bound(model, x_test, few) for few in (1, 50)}
     bounds[f"bound_{SCORE_K}"] = slice_by_slice(model, bounds_of(name), x_test)
-    row = {"model": name, "digits": len(x_test), "elbo": -(reconstruction + rate).mean()}
-    row |= {"reconstruction": reconstruction.mean(), "rate": rate.mean()}
+    row = {"model": name, "digits": len(x_test), "elbo": -(distortion + rate).mean()}
+    row |= {"reconstruction": distortion.mean(), "rate": rate.mean()}
     for column, bound in bounds.items():
         row |= {column: bound.mean(), f"{column}_error": bound.std() / np.sqrt(len(bound))}
     print(", ".join(f"{k}: {v:.2f}" if isinstance(v, float) else f"{k}: {v}" for k, v in row.items()))

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from course_utils.checks import check_channels_last, check_same_shape, check_whole, check_wholes
 from course_utils.layers import BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D
 
 UNPOOLINGS = ("transposed", "nearest", "bilinear", "bed_of_nails", "max")
@@ -18,17 +19,48 @@ class Autoencoder(keras.Model):
         encoder: model from images `(batch, height, width, channels)` to codes `(batch, latent_dim)`.
         decoder: model from codes to images of the same shape.
 
+    Raises:
+        ValueError: if a part is no model; in `fit` and `evaluate`, if there is no loss, if there are no targets, or if
+            they have another shape than the output.
+
     Reference:
         Hinton & Salakhutdinov, Reducing the dimensionality of data with neural networks, 2006.
     """
 
     def __init__(self, encoder, decoder, **kwargs):
         super().__init__(**kwargs)
+        for name, part in {"encoder": encoder, "decoder": decoder}.items():
+            if not isinstance(part, keras.Model):
+                raise ValueError(f"`{name}` must be a `keras.Model`. Received: {name}={part!r}")
         self.encoder, self.decoder = encoder, decoder
-        self.built = True  # since both parts are
+        self.built = encoder.built and decoder.built
 
     def call(self, images):
         return self.decoder(self.encoder(images))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self.check_fit(y, y_pred, sample_weight)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def check_fit(self, y, y_pred, sample_weight):
+        """Raises a ValueError that says what to write if `fit` or `evaluate` can't work with what it was given."""
+        name = type(self).__name__
+        if self.loss is None:
+            raise ValueError(f"`{name}` needs a loss: write `compile(..., loss=bernoulli_nll)` or another one")
+        if y is None:
+            raise ValueError(
+                f"`{name}` needs targets, as a rule the images themselves: write `fit(images, images)`, or pair them, "
+                "as in `dataset.map(lambda images: (images, images))`"
+            )
+        check_same_shape(
+            "targets", y, "the output's", y_pred.shape
+        )  # Keras would broadcast them, or raise where it can't
+
+    def export(self, *args, **kwargs):
+        """Keras's `export`. Keras has not noted the inputs' shape if both parts were built before."""
+        if hasattr(self.encoder, "input_shape"):
+            self.build(self.encoder.input_shape)
+        return super().export(*args, **kwargs)
 
     def get_config(self):
         parts = {"encoder": self.encoder, "decoder": self.decoder}
@@ -53,6 +85,10 @@ def build_dense_autoencoder(
 ):
     """An autoencoder of dense layers; the decoder mirrors the encoder and ends in a sigmoid.
 
+    >>> model = build_dense_autoencoder(2, hidden=(64,))
+    >>> print(model.encoder.output.shape, model.decoder.output.shape)
+    (None, 2) (None, 28, 28, 1)
+
     Args:
         latent_dim: width of the code.
         hidden: widths of the encoder's hidden layers, from the image to the code.
@@ -66,9 +102,10 @@ def build_dense_autoencoder(
         An `Autoencoder`.
 
     Raises:
-        ValueError: if a width is not a positive whole number or `image_shape` has not three of them.
+        ValueError: if a width is not a positive whole number, `image_shape` has not three of them, or Keras is set to
+            `channels_first`.
     """
-    check_widths(image_shape, latent_dim=latent_dim, hidden=hidden)
+    image_shape, latent_dim, hidden = check_widths(image_shape, latent_dim=latent_dim, hidden=hidden)
     images = keras.Input(image_shape)
     x = dense_stack(layers.Flatten()(images), hidden, activation, kernel_regularizer)
     code = layers.Dense(
@@ -84,11 +121,11 @@ def build_dense_autoencoder(
 
 
 def build_dense_decoder(latent_dim, hidden, activation, image_shape, kernel_regularizer=None):
-    """Decoder from codes `(batch, latent_dim)` through dense layers to images in [0, 1]."""
+    """Decoder from codes `(batch, latent_dim)` through dense layers to images in [0, 1]; these in float32 always."""
     codes = keras.Input((latent_dim,))
     x = dense_stack(codes, hidden, activation, kernel_regularizer)
-    pixels = layers.Dense(math.prod(image_shape), "sigmoid", kernel_regularizer=kernel_regularizer)(x)
-    return keras.Model(codes, layers.Reshape(image_shape)(pixels), name="decoder")
+    sigmoid = layers.Dense(math.prod(image_shape), "sigmoid", kernel_regularizer=kernel_regularizer, dtype="float32")
+    return keras.Model(codes, layers.Reshape(image_shape, dtype="float32")(sigmoid(x)), name="decoder")
 
 
 def dense_stack(x, hidden, activation, kernel_regularizer=None):
@@ -109,18 +146,21 @@ def build_conv_autoencoder(
 
     Args:
         latent_dim: width of the code.
-        filters: channels of each level, from the image to the code.
+        filters: channels of each level, at least one, from the image to the code.
         unpooling: one of `"transposed"`, `"nearest"`, `"bilinear"`, `"bed_of_nails"`, `"max"`.
         activation: of all layers but the code and the image.
-        image_shape: `(height, width, channels)`; height and width are divisible by 2 a level.
+        image_shape: `(height, width, channels)`; height and width are divisible by 2 at each level.
 
     Returns:
         An `Autoencoder`.
 
     Raises:
-        ValueError: if a width is not a positive whole number, `unpooling` is unknown or an image side can't be halved.
+        ValueError: if a width is not a positive whole number, `filters` is empty, `unpooling` is unknown, an image side
+            can't be halved, or Keras is set to `channels_first`.
     """
-    check_widths(image_shape, latent_dim=latent_dim, filters=filters)
+    image_shape, latent_dim, filters = check_widths(image_shape, latent_dim=latent_dim, filters=filters)
+    if not filters:
+        raise ValueError("`filters` must have an entry for each level, at least one. Received: filters=()")
     if unpooling not in UNPOOLINGS:
         raise ValueError(f"`unpooling` must be one of {UNPOOLINGS}. Received: unpooling={unpooling!r}")
     if any(side % 2 ** len(filters) for side in image_shape[:2]):
@@ -139,8 +179,10 @@ def build_conv_autoencoder(
     remembered = [keras.Input(p.shape[1:]) for p in positions]
     y = layers.Reshape(x.shape[1:])(layers.Dense(math.prod(x.shape[1:]), activation)(codes))
     for level in reversed(range(len(filters))):
-        output = (filters[level - 1], activation) if level else (image_shape[-1], "sigmoid")
-        y = _double(y, *output, unpooling, remembered[level] if remembered else None)
+        convolution = {"filters": filters[level - 1], "activation": activation}
+        if level == 0:
+            convolution = {"filters": image_shape[-1], "activation": "sigmoid", "dtype": "float32"}
+        y = _double(y, convolution, unpooling, remembered[level] if remembered else None)
     decoder = keras.Model([codes, *remembered] if remembered else codes, y, name="decoder")
     return Autoencoder(encoder, decoder)
 
@@ -154,25 +196,24 @@ def _halve(x, channels, activation, unpooling, positions):
     return x
 
 
-def _double(y, channels, activation, unpooling, where):
+def _double(y, convolution, unpooling, where):
+    convolution = {"kernel_size": 3, "padding": "same", **convolution}
     if unpooling == "transposed":
-        return layers.Conv2DTranspose(channels, 3, strides=2, padding="same", activation=activation)(y)
+        return layers.Conv2DTranspose(strides=2, **convolution)(y)
     if unpooling == "max":
         y = MaxUnpooling2D(2)([y, where])
     elif unpooling == "bed_of_nails":
         y = BedOfNails2D(2)(y)
     else:
         y = layers.UpSampling2D(2, interpolation=unpooling)(y)
-    return layers.Conv2D(channels, 3, padding="same", activation=activation)(y)
+    return layers.Conv2D(**convolution)(y)
 
 
 def check_widths(image_shape, **widths):
-    """Raises a ValueError that names the argument unless all widths are positive whole numbers."""
-    for name, value in {"image_shape": image_shape, **widths}.items():
-        several = name in ("image_shape", "hidden", "filters")
-        expected = "a tuple of positive whole numbers" if several else "a positive whole number"
-        values = value if several else (value,)
-        if not isinstance(values, (tuple, list)) or not all(isinstance(width, int) and width > 0 for width in values):
-            raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
-    if len(image_shape) != 3:
+    """Returns shape and widths as ints, in their order, or raises a ValueError that names one; every builder asks."""
+    check_channels_last()
+    shape = check_wholes("image_shape", image_shape)
+    if len(shape) != 3:
         raise ValueError(f"`image_shape` must be (height, width, channels). Received: image_shape={image_shape!r}")
+    lists = ("hidden", "filters")
+    return shape, *((check_wholes if name in lists else check_whole)(name, value) for name, value in widths.items())

@@ -1,5 +1,6 @@
 # ---
 # jupyter:
+#   course: {reading: 55, doing: 75}
 #   jupytext:
 #     text_representation:
 #       extension: .py
@@ -13,8 +14,6 @@
 # %% [markdown]
 # # Linear and nonlinear embedding: PCA, and what lies beyond
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/autoencoder-course/blob/main/notebooks/02_linear_and_nonlinear_embedding.ipynb)
-#
 # In 2006 a figure in *Science* showed handwritten digits squeezed into 30 numbers and drawn again: once by principal component analysis (PCA), with an error of 13.87, once
 # by a deep autoencoder, with an error of 3.00. In this lesson you build both, from the covariance matrix up, and hold them to these two numbers.
 #
@@ -22,31 +21,28 @@
 #
 # - PCA step by step: normalise, covariance, singular value decomposition, orthogonal basis, reconstruction;
 # - that a linear autoencoder learns PCA's plane but not PCA's axes, and how to measure the angle between two planes;
-# - where every linear method fails, on a rolled-up sheet in space, and what a nonlinear autoencoder does there and does not do;
-# - how to train the network of 2006 without its pre-training, and which of today's ingredients make that possible.
+# - where every linear method fails, on a rolled-up sheet in space; what a nonlinear autoencoder does there and does not do, and what Isomap and its relatives do;
+# - how to train the network of 2006 without its pre-training, and how much of that is owed to the units, to their initial weights and to the rule of descent.
 #
-# **You need** lesson 01, and matrices: products, transposes, eigenvectors.
-#
-# **Time:** about 8 minutes on a 2-core CPU, about 40 seconds in the quick profile
-# (Colab's free CPU runtime has two cores as well; not measured there).
-
-# %% tags=["setup"]
-import sys
-
-if "google.colab" in sys.modules:  # Colab fetches the course's package and keeps its own TensorFlow and NumPy
-    get_ipython().run_line_magic("pip", "install --quiet --no-deps git+https://github.com/OWNER/autoencoder-course")
+# **You need** lesson 01, and matrices: products, transposes, eigenvectors. The lesson is long. There is a good place for a break in the middle, marked as such.
 
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.data import FreshBatches, load
+from course_utils.batches import FreshBatches
+from course_utils.data import load
 from course_utils.exercises import lesson_02 as ex
+from course_utils.lesson import budget, expect, setup
 from course_utils.models import Autoencoder
-from course_utils.training import budget, callbacks, expect, setup
+from course_utils.training import callbacks, fast
 from scipy.ndimage import map_coordinates
+from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 from sklearn.datasets import make_swiss_roll
-from sklearn.neighbors import NearestNeighbors
+from sklearn.decomposition import KernelPCA
+from sklearn.manifold import LocallyLinearEmbedding
+from sklearn.metrics import pairwise_distances
+from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
 import keras
 import tensorflow as tf
@@ -54,9 +50,13 @@ from keras import layers, ops
 
 setup(seed=2)
 mnist = load("mnist")
-x_train, x_test = mnist.x_train.reshape(-1, 784), mnist.x_test.reshape(-1, 784)
+x_train, x_valid, x_test = (images.reshape(-1, 784) for images in (mnist.x_train, mnist.x_valid, mnist.x_test))
+x_all = np.concatenate([x_train, x_valid])
 
 # %% [markdown]
+# **Three splits.** Networks learn from the *training* digits. Where something is to be chosen, such as a learning rate, the *validation* digits decide: part of MNIST's training digits, held back. The *test* digits are only measured on.
+# Once $k$ is given, PCA leaves nothing to choose, and the figure of 2006 was computed from all 60,000 training digits. So for PCA, and for what is compared with PCA's plane, both parts are put together again: `x_all`.
+#
 # ## Few numbers for many
 #
 # A digit of MNIST is a point in a space of $d = 784$ dimensions, one a pixel. Few of the points in that space are digits: draw all pixels
@@ -80,14 +80,14 @@ def test_error(reconstruction, x=x_test):
     return float(np.mean(squared_error(x, reconstruction)))
 
 
-print(f"all black: {test_error(0 * x_test):.2f}, the average training digit: {test_error(x_train.mean(axis=0)):.2f}")
+print(f"all black: {test_error(0 * x_test):.2f}, the average training digit: {test_error(x_all.mean(axis=0)):.2f}")
 
 # %% [markdown]
 # Always answering with the average digit costs nothing, no number at all. Its error is the one to beat.
 #
 # ## PCA, step by step
 #
-# PCA describes each digit by its coordinates along $k$ directions, and draws it again from them. Which directions? Those that lose least: among all linear codes of $k$ numbers (each a weighted sum of the pixels, and the picture a weighted sum of fixed ones again) it is the one with the smallest
+# PCA describes each digit by its coordinates along $k$ directions, and draws it again from them. Which directions? Those that lose least: of all linear codes of $k$ numbers (each a weighted sum of the pixels, and the picture a weighted sum of fixed ones again) PCA has the smallest
 # mean squared error. What $k$ directions span we call a **plane**, also when $k$ is not 2.
 #
 # ### Step 1: normalise
@@ -97,11 +97,11 @@ print(f"all black: {test_error(0 * x_test):.2f}, the average training digit: {te
 # the same unit. Let us see what division would do.
 
 # %%
-mean = x_train.mean(axis=0)
-spread = x_train.std(axis=0)
+mean = x_all.mean(axis=0)
+spread = x_all.std(axis=0)
 used = spread > 0
 print(
-    f"{np.sum(~used)} pixels have the same value in all {len(x_train):,} training digits: there is nothing to divide by"
+    f"{np.sum(~used)} pixels have the same value in all {len(x_all):,} training digits: there is nothing to divide by"
 )
 quietest = int(np.argmin(np.where(used, spread, np.inf)))
 print(f"standard deviation of the others: from {spread[used].min():.5f} to {spread.max():.3f}")
@@ -134,7 +134,7 @@ def covariance(x):
 covariance = ex.covariance.check(covariance)
 
 # %%
-C = covariance(x_train)
+C = covariance(x_all)
 pixels = {"middle": (14, 14), "above it": (7, 14), "left below": (19, 9)}  # row, column
 pictures = []
 for row, column in pixels.values():
@@ -161,30 +161,53 @@ plotting.image_rows({"covariance with\none pixel": pictures}, column_titles=list
 #
 # The columns $v_j$ of $V$ are the eigenvectors of $C$, and the variance along $v_j$ is $\lambda_j = s_j^2 / n$.
 #
-# ### Exercise 2: PCA's basis
+# Lesson 01 asked you for this. Here it is once more, with the directions as *columns* of a matrix $V_k$ and with their variances. (`full_matrices=False`, or NumPy makes $U$ as an $n\times n$ matrix.)
+
+
+# %%
+def pca_basis(x, k):
+    """Mean (d,), the first k principal directions as columns (d, k), and the variance along each (k,)."""
+    middle = x.mean(axis=0)
+    _, s, v_transposed = np.linalg.svd(x - middle, full_matrices=False)
+    return middle, v_transposed[:k].T, s[:k] ** 2 / len(x)
+
+
+# %% [markdown]
+# ### Exercise 2: few long vectors
 #
-# Return the mean, the first $k$ directions as *columns* of a matrix $V_k$ (`basis`), and their variances. `np.linalg.svd` does the work. Pass `full_matrices=False`, or it makes $U$ as an $n\times n$ matrix.
+# Two hundred photographs of a million pixels each: $C$ would have $10^{12}$ entries. But two hundred points span at most 199 directions. The $200\times200$ matrix of their inner products must know them all:
+#
+# $$G = \frac1n X X^\top .$$
+#
+# Suppose that $G\,u = \lambda\,u$. Multiply both sides by $X^\top$ from the left. What does the result say about the vector $X^\top u$? How long is that vector, and how long should a direction be?
+# Write the function that finds the first $k$ directions of $n < d$ vectors, and never makes a $d \times d$ matrix. (You will need inner products again, where no vectors are known at all.)
 
 
 # %% tags=["nbval-check-output"]
-def pca_basis(x, k):
-    """Mean (d,), the first k principal directions as columns (d, k), and the variance along each (k,)."""
-    return ...  # your code: mean, basis, variances
+def directions_from_products(x, k):
+    """First k principal directions of few long vectors x (n, d) as columns (d, k), and the variance along each (k,)."""
+    return ...  # your code: basis, variances
 
 
-pca_basis = ex.pca_basis.check(pca_basis)
-
-# %% [markdown]
-# Do the two ways agree on digits? We take 1,000 of them and compare the SVD with the eigenvectors of the covariance matrix. A direction and its opposite are equally good,
-# so signs don't count.
+directions_from_products = ex.directions_from_products.check(directions_from_products)
 
 # %%
-some = x_train[:1000]
+few_digits = x_all[:200].astype(float)
+by_products, variances_products = directions_from_products(few_digits, 50)
+_, by_svd, variances_svd = pca_basis(few_digits, 50)
+print(f"50 directions of 200 digits: cosines of at least {np.abs(np.sum(by_products * by_svd, axis=0)).min():.5f}")
+print(f"largest difference of their variances: {np.abs(variances_products - variances_svd).max():.0e}")
+
+# %% [markdown]
+# And the covariance matrix? We take 1,000 digits and compare the SVD with the eigenvectors of $C$. A direction and its opposite are equally good, so signs don't count.
+
+# %%
+some = x_all[:1000]
 _, by_svd, variances_svd = pca_basis(some, 784)
-variances_eigh, vectors = np.linalg.eigh(covariance(some))  # smallest first
-by_eigh = vectors[:, ::-1]
-cosines = np.abs(np.sum(by_svd * by_eigh, axis=0))
-print(f"first 30 directions: cosines of at least {cosines[:30].min():.5f}")
+variances_eigh, columns = np.linalg.eigh(covariance(some))  # smallest first
+by_eigh = columns[:, ::-1]
+agreement = np.abs(np.sum(by_svd * by_eigh, axis=0))
+print(f"first 30 directions: cosines of at least {agreement[:30].min():.5f}")
 
 _, _, exact = pca_basis(some.astype(float), 784)  # with twice as many digits of precision
 real = exact > 1e-12  # the others are zero
@@ -196,7 +219,7 @@ for name, found in {"SVD": variances_svd, "covariance matrix": variances_eigh[::
 
 # %% [markdown]
 # **What to notice.** The important directions agree. At the far end the covariance matrix gets fewer variances right, and some come out below zero, which can't be. The digits are stored in single precision, with about seven decimals. In $C$ the small variances
-# stand beside the large ones, and what lies seven decimals below the largest is lost. The SVD works with the roots $s_j$ and squares them at the very end. Where small variances matter, take the SVD. We need the large ones of 60,000
+# stand beside the large ones, and what lies seven decimals below the largest is lost. The SVD works with the roots $s_j$ and squares them at the very end. Where small variances matter, take the SVD. We need the large ones of many
 # digits, and $C$ is $784\times784$ however many digits there are. So from here on the eigenvectors of $C$ serve: the same directions, in a fraction of the time.
 
 # %%
@@ -211,7 +234,7 @@ variances, V = values[::-1].clip(0), vectors[:, ::-1]  # largest first
 
 # %%
 print(f"largest deviation of VᵀV from I: {np.abs(V.T @ V - np.eye(784)).max():.1e}")
-coordinates = (x_train - mean) @ V[:, :5]
+coordinates = (x_all - mean) @ V[:, :5]
 plotting.number_grids({"first five coordinates": np.abs(covariance(coordinates)).round(3)})
 
 # %% [markdown]
@@ -242,14 +265,14 @@ plotting.curves({"first k directions": share}, "k", "share of all variance (%)",
 
 # %%
 scaled = C[np.ix_(used, used)] / np.outer(spread[used], spread[used])  # after division: the correlation matrix
-values, vectors = np.linalg.eigh(scaled)
-variances_scaled, V_scaled = values[::-1].clip(0), vectors[:, ::-1]
+values_scaled, vectors_scaled = np.linalg.eigh(scaled)
+variances_scaled, V_scaled = values_scaled[::-1].clip(0), vectors_scaled[:, ::-1]
 for part in 0.5, 0.9, 0.99:
     plain, divided = (components_for_share(v, part) for v in (variances, variances_scaled))
     print(f"{part:.0%} of the variance: {plain:3} directions; with each pixel divided by its spread: {divided:3}")
 
 # %% [markdown]
-# **What to notice.** There is no foot of the cliff among the first forty: the variances fall and fall, with a small step after the sixth, but without an edge beyond which little comes. (The scale is logarithmic; on a linear one every such curve seems to have a foot.) What the curve of the shares says is that half of all variance
+# **What to notice.** There is no foot of the cliff among the first forty: the variances fall and fall, with a small step after the sixth, but without an edge beyond which little comes. What the curve of the shares says is that half of all variance
 # sits in the first eleven directions, and that more than half of the 784 directions together hold less than one per cent. With pixels divided by their spread, many more directions are needed: the border's rare
 # specks now count as much as the strokes, and each speck is a direction of its own.
 #
@@ -284,7 +307,7 @@ print(f"30 directions found after division by the spread: squared error {test_er
 
 # %% [markdown]
 # **What to notice.** With two numbers the 0 and the 1 can be told, with 30 nearly all; the grey ghosts around the strokes stay for long. The error of PCA-30 is the number of 2006.
-# (It did not depend on any training luck: whoever computes it on these digits must get it.) Thirty directions found after division leave a larger error, measured in the same grey values: they were spent on the border's specks.
+# (It does not depend on any training luck: whoever computes it from all 60,000 training digits must get it.) Thirty directions found after division leave a larger error, measured in the same grey values: they were spent on the border's specks.
 #
 # Why all this care about the mean? Leave step 1 out, and the first direction is spent on it.
 
@@ -314,39 +337,53 @@ for k in range(1, 13):
     print(f"k = {k:2}: next variance is {ratios[k - 1]:.0%} of the last one kept", "<- our choice" * (k == 6))
 
 # %% [markdown]
-# After $k = 6$ comes the clearest gap beyond the first. All networks of this lesson are trained alike: by Adam unless we say otherwise, with a learning rate that warms up from zero during a twentieth of
+# After $k = 6$ comes the clearest gap beyond the first.
+#
+# All networks of this lesson are trained alike: by Adam unless we say otherwise, with a learning rate that warms up from zero during a twentieth of
 # the steps, and then falls back to zero along a cosine. Each batch of digits has a slightly different best plane, and the small
-# steps at the end average over many batches. (The expression `-(-n // b)` rounds $n/b$ up.)
+# steps at the end average over many batches. Three helpers come from the package: `budget(a, quick=b)` is `a`, or `b` in the quick profile; `callbacks` shows progress and lets an interrupted fit go on;
+# `fast` hands `compile` what makes the fit quicker and changes nothing else. (The expression `-(-n // b)` rounds $n/b$ up.)
 
 
 # %%
-def compile_with_schedule(model, steps, peak, rule=keras.optimizers.Adam):
+def compile_with_schedule(model, steps, learning_rate, rule=keras.optimizers.Adam):
     """Squared error; a learning rate that warms up to its peak and then falls to zero as a cosine."""
-    warmup = max(1, steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=peak, warmup_steps=warmup)
-    model.compile(optimizer=rule(schedule), loss=squared_error)
+    warmup, decay = max(1, steps // 20), keras.optimizers.schedules.CosineDecay
+    schedule = decay(0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup)
+    model.compile(optimizer=rule(schedule), loss=squared_error, **fast(model))
 
 
-def train(model, x, name, *, epochs, batch_size, peak, rule=keras.optimizers.Adam, **kwargs):
+def train(model, x, name, *, epochs, batch_size, learning_rate, rule=keras.optimizers.Adam, **kwargs):
     """Trains a model to give the vectors x (n, d) back. Returns the history."""
-    compile_with_schedule(model, epochs * -(-len(x) // batch_size), peak, rule)
+    compile_with_schedule(model, epochs * -(-len(x) // batch_size), learning_rate, rule)
     fitted = model.fit(x, x, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=callbacks(name), **kwargs)
     return fitted.history
 
 
+# %%
 K = 6
-linear = Autoencoder(
-    keras.Sequential([keras.Input((784,)), layers.Dense(K, use_bias=False)], name="encoder"),
-    keras.Sequential([keras.Input((K,)), layers.Dense(784, use_bias=False)], name="decoder"),
-)
-untrained = linear.decoder.get_weights()[0].T  # (784, 6): its columns span the plane of all reconstructions
+STARTS = budget((1, 2, 3), quick=(1,))  # random weights to start from: three times, to see how much hangs on them
+centred = x_all - mean
+
+
+def train_linear(start):
+    """The decoder's matrix before and after training, (K, 784) each, and the trained autoencoder."""
+    keras.utils.set_random_seed(start)
+    linear = Autoencoder(
+        keras.Sequential([keras.Input((784,)), layers.Dense(K, use_bias=False)], name="encoder"),
+        keras.Sequential([keras.Input((K,)), layers.Dense(784, use_bias=False)], name="decoder"),
+    )
+    before = linear.decoder.get_weights()[0]
+    recipe = {"epochs": budget(10, quick=40), "batch_size": 250, "learning_rate": 3e-3}
+    train(linear, centred, f"linear 784-6-784, start {start}", **recipe)
+    return before, linear.decoder.get_weights()[0], linear
+
 
 # %%
-centred = x_train - mean
-history = train(linear, centred, "linear 784-6-784", epochs=budget(10, quick=40), batch_size=256, peak=3e-3)
-print(
-    f"linear autoencoder {test_error(linear.predict(x_test - mean, verbose=0), x_test - mean):.3f}, PCA {pca_errors[K]:.3f}"
-)
+linear_runs = [train_linear(start) for start in STARTS]
+for start, (_, _, linear) in enumerate(linear_runs, start=1):
+    error = test_error(linear.predict(x_test - mean, batch_size=500, verbose=0), x_test - mean)
+    print(f"linear autoencoder, start {start}: {error:.3f}, PCA {pca_errors[K]:.3f}")
 
 # %% [markdown]
 # The errors agree. Do the planes?
@@ -370,25 +407,25 @@ principal_angles = ex.principal_angles.check(principal_angles)
 
 # %% tags=["nbval-check-output"]
 floor = np.array([[1, 0], [0, 1], [0, 0]])  # columns: east, north
-roof = np.array(
-    [[1, 1], [0, 1], [0, 1]]
-)  # columns: east, and a rafter that leans to the east and rises as it goes north
+roof = np.array([[1, 1], [0, 1], [0, 1]])  # east, and a rafter that leans to the east and rises as it goes north
 print("angles between floor and roof, in degrees:", ", ".join(f"{abs(a):.1f}" for a in principal_angles(floor, roof)))
 
 # %%
-encoder_weights, decoder_weights = linear.get_weights()
-pca_plane = V[:, :K]
-angles = {}
-for name, columns in {
-    "decoder, before training": untrained,
-    "decoder, trained": decoder_weights.T,
-    "encoder, trained": encoder_weights,
-}.items():
-    angles[name] = principal_angles(
-        columns.astype(float), pca_plane.astype(float)
-    )  # the arc cosine needs the precision
-    print(f"{name:25}", " ".join(f"{angle:6.2f}" for angle in angles[name]), "degrees from PCA")
-linear_angle = angles["decoder, trained"][-1]
+pca_plane = V[:, :K].astype(float)  # the arc cosine needs the precision
+untrained, decoder_weights, linear = linear_runs[0]
+encoder_weights = linear.encoder.get_weights()[0]
+
+
+def show_angles(name, columns):
+    """Prints the principal angles between PCA's plane and the one that the columns span; returns the largest."""
+    angles = principal_angles(columns.astype(float), pca_plane)
+    print(f"{name:25}", " ".join(f"{angle:6.2f}" for angle in angles), "degrees from PCA")
+    return angles[-1]
+
+
+show_angles("decoder, before training", untrained.T)
+linear_angle = max(show_angles(f"decoder, start {i}", after.T) for i, (_, after, _) in enumerate(linear_runs, start=1))
+encoder_angle = show_angles("encoder, start 1", encoder_weights)
 
 # %% [markdown]
 # **What to notice.** At random, two planes of six directions in 784 dimensions are nearly at right angles. After training, all six angles of the decoder are small. It has found PCA's plane without
@@ -406,7 +443,8 @@ linear_angle = angles["decoder, trained"][-1]
 #
 # ### The plane is PCA's, the axes are not
 #
-# The error depends on $ED$ only. For any invertible matrix $R$ the pair $(E R,\ R^{-1} D)$ gives the same reconstructions with another code. So training has no reason to end at PCA's axes. Here are the correlations between the six numbers of the code on the test digits, without their signs.
+# The error depends on $ED$ only. For any invertible matrix $R$ the pair $(E R,\ R^{-1} D)$ gives the same reconstructions with another code. So training has no reason to end at PCA's axes. To see where it ends, compare *directions*, by the cosines of the angles between them
+# (without their signs): the decoder's six rows with PCA's six directions, with each other, and with the encoder's six columns.
 
 
 # %%
@@ -415,20 +453,29 @@ def as_images(columns):
     return (0.5 + columns / (2 * np.abs(columns).max(axis=0))).T.reshape(-1, 28, 28, 1)
 
 
-codes = linear.encoder.predict(x_test - mean, batch_size=500, verbose=0)
-correlations = {
-    "PCA": np.corrcoef(((x_test - mean) @ pca_plane).T),
-    "linear autoencoder": np.corrcoef(codes.T),
+def cosines(a, b):
+    """Absolute cosines between the columns of a and those of b (784, k); shape (k, k)."""
+    return np.abs((a / np.linalg.norm(a, axis=0)).T @ (b / np.linalg.norm(b, axis=0)))
+
+
+grids = {
+    "decoder and PCA": cosines(decoder_weights.T, pca_plane),
+    "decoder and decoder": cosines(decoder_weights.T, decoder_weights.T),
+    "decoder and encoder": cosines(decoder_weights.T, encoder_weights),
 }
-plotting.number_grids({name: np.abs(matrix).round(2) for name, matrix in correlations.items()})
+plotting.number_grids({name: grid.round(2) for name, grid in grids.items()})
+
+# %%
+from_identity = max(np.abs(after @ model.encoder.get_weights()[0] - np.eye(K)).max() for _, after, model in linear_runs)
+print(f"all starts: largest deviation of D E from the unit matrix {from_identity:.3f}")
 
 # %%
 in_plane = np.linalg.qr(decoder_weights.T)[0]  # an orthonormal basis of the decoder's plane, in no special order
 turn = np.linalg.eigh(covariance(centred @ in_plane))[1][:, ::-1]  # PCA within the plane: a 6 x 6 problem
 recovered = in_plane @ turn
 recovered *= np.sign(np.sum(recovered * pca_plane, axis=0))
-cosines = np.sum(recovered * pca_plane, axis=0)
-print("cosines with PCA's directions after the turn:", " ".join(f"{cosine:.3f}" for cosine in cosines))
+found_again = np.sum(recovered * pca_plane, axis=0)
+print("cosines with PCA's directions after the turn:", " ".join(f"{cosine:.3f}" for cosine in found_again))
 plotting.image_rows(
     {
         "PCA's directions": as_images(pca_plane),
@@ -438,19 +485,23 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** The coordinates along PCA's directions are uncorrelated on the training digits, and nearly so on the test digits. The autoencoder's six units are correlated with each other, here weakly, and their pictures are other mixtures of strokes, in
-# no order. But PCA *within the plane*, a problem of $6\times6$ numbers, turns them back into PCA's directions. "Unit 3 of the code means this" is therefore no safe statement about such an autoencoder.
-# The space of its codes has meaning, its axes need not.
+# **What to notice.** The decoder's directions are mixtures of PCA's, and they don't quite stand at right angles to each other. Their pictures are other mixtures of strokes, in no order. But PCA *within the plane*, a problem of $6\times6$ numbers, turns them back into PCA's directions.
+# "Unit 3 of the code means this" is therefore no safe statement about such an autoencoder. The plane has meaning, its axes need not.
+#
+# The third grid is empty off its diagonal. Each column of the encoder is at right angles to all rows of the decoder but its own: $D E = I$, to the accuracy of the line printed above. That is what a minimum asks: a point that lies in the plane must come back as it is, $c\,D E\,D = c\,D$ for every code $c$. In PCA encoder and decoder are transposes of
+# each other, and the diagonal would hold ones. Here it holds less: the encoder's columns lean out of the plane, as the angles above have said.
+#
+# **A good place for a break.** What comes next needs none of the networks above.
 #
 # ## Where linear fails: a rolled-up sheet
 #
 # PCA looks for planes. What if the data lie on a surface that is bent? A sheet of paper has two dimensions, and rolled up it still has two: how far along the paper, and
-# how high. But no plane comes near all of it. scikit-learn's **swiss roll** is such a sheet in 3-D: a point at angle $t$ of the spiral and height $h$ lies at
+# how high. Such a surface, bent but flat to whoever stands on it and looks about, is called a **manifold**; that digits lie near one, too, is the *manifold hypothesis*, and to find its coordinates is **manifold learning**. No plane comes near all of the sheet. scikit-learn's **swiss roll** is such a sheet in 3-D: a point at angle $t$ of the spiral and height $h$ lies at
 # $(t\cos t,\ h,\ t \sin t)$. The distance along the paper is the length of the spiral up to $t$, $\ell(t) = \frac12\big(t\sqrt{1+t^2} + \operatorname{arsinh} t\big)$.
 
 # %%
 roll, _ = make_swiss_roll(budget(6000, quick=2000), random_state=2)
-roll_test, t = make_swiss_roll(2000, random_state=3)
+roll_test, t = make_swiss_roll(budget(2000, quick=1500), random_state=3)
 sheet = np.column_stack([(t * np.sqrt(1 + t**2) + np.arcsinh(t)) / 2, roll_test[:, 1]])  # flat: along, and height
 centre = roll.mean(axis=0)
 roll, roll_test = ((points - centre).astype("float32") / 10 for points in (roll, roll_test))
@@ -464,29 +515,35 @@ print("PCA's three directions:\n", roll_basis.T.round(2), "\ntheir variances:", 
 # %% [markdown]
 # All three variances are of similar size. PCA drops the smallest, the height, and with it still more than a quarter of the whole.
 #
-# A nonlinear autoencoder can bend. We let it have three hidden layers on each side, 3-64-64-64-2-64-64-64-3.
-#
-# ### Exercise 5: build it
-#
-# Write a function that builds a mirrored autoencoder of dense layers for vectors. `widths` goes from input to code, here `(3, 64, 64, 64, 2)`; the decoder goes back. All layers have a bias. The hidden
-# layers have the given activation (below `"gelu"`, a smooth relative of ReLU), the code has none, the last layer has `output`. Start each half with `keras.Input`, so that its weights exist at once. The big network below comes from the same function.
+# A nonlinear autoencoder can bend. We let it have three hidden layers on each side, 3-64-64-64-2-64-64-64-3. Lesson 01 had you build such a network for images; this one is for vectors, takes all its `widths` from input to code, and mirrors them.
+# All layers have a bias. The hidden layers have the given activation (below `"gelu"`, a smooth relative of ReLU), the code has none. The big network further down comes from the same function.
 
-
-# %% tags=["nbval-check-output"]
-def build_mirrored(widths, activation, output):
-    """Dense autoencoder of vectors: `widths` from input to code, and back; `output` is the last activation."""
-    return ...  # your code: Autoencoder(encoder, decoder)
-
-
-build_mirrored = ex.build_mirrored.check(build_mirrored)
 
 # %%
-for start in budget((1, 2, 3), quick=(1,)):  # the same network from different random weights
+def build_mirrored(widths, activation, output):
+    """Dense autoencoder of vectors: `widths` from input to code, and back; `output` is the last activation."""
+
+    def stack(sizes, last):
+        hidden = [layers.Dense(size, activation) for size in sizes[1:-1]]
+        return keras.Sequential([keras.Input((sizes[0],)), *hidden, layers.Dense(sizes[-1], last)])
+
+    return Autoencoder(stack(widths, "linear"), stack(widths[::-1], output))
+
+
+def train_on_roll(start):
+    """Codes and copies of the roll's test points, by a network trained from the random weights of this start."""
     keras.utils.set_random_seed(start)
-    name, model = f"autoencoder, start {start}", build_mirrored((3, 64, 64, 64, 2), "gelu", "linear")
-    train(model, roll, name, epochs=budget(120, quick=50), batch_size=budget(128, quick=32), peak=1e-2)
-    roll_codes[name] = model.encoder.predict(roll_test, batch_size=500, verbose=0)
-    roll_copies[name] = model.decoder.predict(roll_codes[name], batch_size=500, verbose=0)
+    network, name = build_mirrored((3, 64, 64, 64, 2), "gelu", "linear"), f"autoencoder, start {start}"
+    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(125, quick=32), "learning_rate": 1e-2}
+    train(network, roll, name, **recipe)
+    codes = network.encoder.predict(roll_test, batch_size=500, verbose=0)
+    return codes, network.decoder.predict(codes, batch_size=500, verbose=0)
+
+
+# %%
+for start in STARTS:
+    name = f"autoencoder, start {start}"
+    roll_codes[name], roll_copies[name] = train_on_roll(start)
 
 # %% tags=["picture"]
 first = "autoencoder, start 1"
@@ -507,16 +564,13 @@ plotting.point_clouds(
 # And the codes themselves?
 
 # %%
-plotting.point_clouds(
-    {"the sheet, flat": sheet, **{f"code: {name}": code for name, code in roll_codes.items()}},
-    sheet[:, 0],
-    "position along the sheet",
-)
+learned = {f"code: {name}": code for name, code in roll_codes.items() if name != "PCA"}
+plotting.point_clouds({"the sheet, flat": sheet, **learned}, sheet[:, 0], "position along the sheet")
 
 # %% [markdown]
 # Is the roll unrolled? Eyes are easily convinced, so let us measure three things on test points. The squared error. The **rank correlation** of the position along the sheet with the best
 # straight axis through the code: 1 if that axis puts all points into their order along the sheet (Spearman's coefficient, of the linear fit of the position to the code). And the **neighbours kept**: of each point's ten nearest
-# neighbours on the flat sheet, the share that are among its ten nearest in the code.
+# neighbours on the flat sheet, the share that are among its ten nearest in the code. (In papers: *kNN recall*.)
 
 
 # %%
@@ -541,10 +595,10 @@ for name, code in {"the sheet itself": sheet, **roll_codes}.items():
 
 # %% [markdown]
 # **What to notice.** The autoencoder's error is next to nothing beside PCA's. Its code keeps most neighbours, PCA's less than a fifth. In each code the colours follow each other as they do along the sheet: the network has found it. But it has not laid it flat. The band is bent, wide at some
-# places and squeezed at others (the yellow end into a small tip), and each start gives another picture. The two measures need not agree, either: of the three starts here, the straightest code keeps the fewest neighbours.
+# places and squeezed at others, and each start gives another picture. The two measures need not agree, either, on which of the starts is the best.
 #
 # That should not surprise. The loss asks that different points get different codes, smoothly enough for the decoder to follow. Nothing in it asks for straight lines or true distances. Any bent or
-# stretched version of the sheet serves it as well. An autoencoder finds *that* the roll has two dimensions. To lay it flat, something must be added to the loss.
+# stretched version of the sheet serves it as well. An autoencoder finds *that* the roll has two dimensions.
 #
 # <details><summary><b>Question:</b> would a code of three numbers unroll the sheet better?</summary>
 #
@@ -553,21 +607,124 @@ for name, code in {"the sheet itself": sheet, **roll_codes}.items():
 #
 # </details>
 #
+# ### Maps that are asked for distances
+#
+# What if we ask for true distances, and for nothing else? **Multidimensional scaling** (MDS) is given the $n\times n$ distances between points, no coordinates, and looks for places on a map that have these distances. In its classical form it needs no training.
+# If the points were $x_i$, with their mean at zero, then
+#
+# $$\delta_{ij}^2 = \lVert x_i - x_j\rVert^2 = \lVert x_i\rVert^2 + \lVert x_j\rVert^2 - 2\,x_i^\top x_j .$$
+#
+# The first term is the same all along a row, the second all along a column. Take from each entry of the table of $\delta_{ij}^2$ the mean of its row and that of its column, add the mean of all, and multiply by $-\tfrac12$. What is left are the inner products $x_i^\top x_j$, a matrix $B$: that of exercise 2 without its $\frac1n$.
+#
+# ### Exercise 5: a map from distances
+#
+# Go on from there: which coordinates have these inner products, as nearly as $k$ of them can? If $B = U \Lambda U^\top$, a matrix $Y$ with $Y Y^\top = B$ is not far. Distances that no flat map can have make some eigenvalues negative, but not the largest ones.
+
+
+# %% tags=["nbval-check-output"]
+def map_from_distances(distances, k):
+    """Places (n, k) on a map of k dimensions whose distances are as near as can be to those given, (n, n)."""
+    return ...  # your code
+
+
+map_from_distances = ex.map_from_distances.check(map_from_distances)
+
+# %% [markdown]
+# Four maps of the roll's test points are drawn next:
+#
+# - **straight MDS**: your function, with straight-line distances through the air.
+# - **walking MDS**: your function again, with walking distances. Each point is joined to its ten nearest neighbours, and the distance of two points is the shortest way from neighbour to neighbour. This is **Isomap** (Tenenbaum et al., 2000).
+# - **LLE**, locally linear embedding (Roweis and Saul, 2000): writes each point as a weighted mean of its twelve nearest neighbours, and looks for a map where the same weights do.
+# - **kernel PCA** (Schölkopf et al., 1998): PCA with another inner product, here $e^{-\lVert x_i - x_j\rVert^2}$, which hardly sees points that are far apart.
+#
+# ### Prediction: which one lays it flat?
+#
+# Before you run the cells: on which of the four are most of each point's ten nearest neighbours on the sheet among the ten nearest on the map?
+
+# %%
+flattest = ...  # "straight MDS", "walking MDS", "LLE" or "kernel PCA"
+
+# %%
+steps_to_neighbours = kneighbors_graph(roll_test, 10, mode="distance")
+roll_maps = {
+    "straight MDS": map_from_distances(pairwise_distances(roll_test), 2),
+    "walking MDS": map_from_distances(shortest_path(steps_to_neighbours, directed=False), 2),
+    "LLE": LocallyLinearEmbedding(n_neighbors=12, random_state=2).fit_transform(roll_test.astype(float)),
+    "kernel PCA": KernelPCA(2, kernel="rbf", gamma=1).fit_transform(roll_test),
+}
+plotting.point_clouds(roll_maps, sheet[:, 0], "position along the sheet")
+
+# %%
+kept = {name: neighbours_kept(places) for name, places in {**roll_maps, **roll_codes}.items()}
+for name, share_kept in kept.items():
+    places = {**roll_maps, **roll_codes}[name]
+    print(f"{name:21} rank correlation {straightness(places):.3f}, neighbours kept {share_kept:.0%}")
+_, own_basis, own_variances = pca_basis(roll_test, 2)
+print("variances, straight MDS and PCA of the same points:", roll_maps["straight MDS"].var(axis=0), own_variances)
+ex.flattest.check(flattest, max(roll_maps, key=kept.get))
+
+# %% [markdown]
+# **What to notice.** With straight-line distances MDS is PCA, by another way: the variances agree, and the spiral stays. (It may keep a few more neighbours than PCA above, which was fitted to other points of the roll: the two smaller variances are so near each other that the plane tilts with the sample.) With walking distances the same few lines unroll the sheet: the
+# order along it is right, and nearly nine of ten neighbours are kept. LLE finds the order as well, but squeezes the map, and neighbours get lost. Kernel PCA with this kernel does not unroll it; nor did it when we tried $e^{-\gamma\lVert x_i - x_j\rVert^2}$ with $\gamma$ from 0.1 to 10.
+#
+# So is the autoencoder beaten? At laying flat, yes: it was never asked to. But look at what each one is.
+#
+# - The four maps are lists of places for the points that were given. A new point has no place (scikit-learn puts it between its neighbours), and a place without a point has no picture.
+# - The autoencoder learned two functions, an encoder and a decoder, and from other points than those that you see here.
+# - MDS, straight or walking, and kernel PCA need $n\times n$ tables: for 60,000 digits, that is 3.6 billion entries.
+#
+# And what is "walking distance" hangs on one choice, the number of neighbours: with too many, some are across the gap between two turns, and the way through the air is open. (With half as many points ten were too many, when we tried: their neighbours lie farther away, a few of them across the gap, and only 64% of the neighbours were kept.)
+#
+# Two newer methods care for neighbours only, not for distances far away: **t-SNE**, the subject of lesson 03, and **UMAP** (McInnes et al., 2018), which is in a package of its own.
+#
 # ## The deep autoencoder of 2006
 #
 # Back to digits. Hinton and Salakhutdinov (2006) trained the network 784-1000-500-250-30 and its mirror image: eight weight matrices, 2.8 million weights, a code of 30 numbers. Such networks had been
 # thought of long before, but they were very hard to train. Large initial weights lead to poor local minima, the paper says, and with small ones the gradients in the early layers are tiny. Its remedy was **pre-training**: first
 # each layer by itself, as a restricted Boltzmann machine, then all together. Today nobody does so. What has changed?
 #
-# Two ingredients, at least. The units then were **logistic**: the sigmoid of lesson 01. Ours are GELU. And steps are now scaled by **Adam**. Both networks below start from the weights of **Glorot's rule**: a matrix
-# with $a$ inputs and $b$ outputs gets weights of variance $2/(a+b)$.
+# Three things, at least, and they are easily mixed up. The units then were **logistic**: the sigmoid of lesson 01; ours are GELU. Steps are now scaled by **Adam**. And the initial weights come from **Glorot's rule** (Glorot and Bengio, 2010): a matrix
+# with $a$ inputs and $b$ outputs gets random weights of variance $2/(a+b)$, so that signals on their way forward and gradients on their way back keep their size.
+#
+# The rule was derived for units with a slope of 1 at zero. The sigmoid's slope there is 1/4. Its weights, says the same paper in passing, must be larger.
+#
+# ### Exercise 6: by how much?
+#
+# Write a function that finds the factor for *any* smooth activation, given as a Python function. A small signal that passes a layer is multiplied by the weights and by the slope at zero.
+# Which factor makes the product what it is with a linear unit? (There are several ways to get the slope of a function that you can only call. Call it with floats, and with steps that are not tiny, 0.01, say: Keras computes in single precision.)
+
+
+# %% tags=["nbval-check-output"]
+def start_factor(activation):
+    """Factor by which the initial weights must grow so that the units pass on small signals as linear units do."""
+    return ...  # your code
+
+
+start_factor = ex.start_factor.check(start_factor)
+
+# %% tags=["nbval-check-output"]
+for activation in (keras.activations.sigmoid, keras.activations.tanh, keras.activations.gelu):
+    print(f"{activation.__name__:8} {start_factor(activation):.1f}")
+
+# %% [markdown]
+# So there are three networks to compare, all with the same widths and a sigmoid at the very end: logistic units with Glorot's weights, logistic units with these weights times the factor (in all matrices that lead into logistic units, so in all but the code's), and GELU units with Glorot's weights as they are (without their factor of 2: we shall see that they do well without it).
 
 # %% tags=["nbval-check-output"]
 WIDTHS = (784, 1000, 500, 250, 30)
-networks = {f"{units} units": build_mirrored(WIDTHS, units.lower(), "sigmoid") for units in ("sigmoid", "GELU")}
-for name, network in networks.items():
-    kernels = [weight for weight in network.weights if len(weight.shape) == 2]
-    print(f"{name:14}", f"{network.count_params():,}", "parameters, matrices", *(kernel.shape[1] for kernel in kernels))
+ARMS = {"sigmoid": ("sigmoid", 1), "sigmoid ×4": ("sigmoid", 4), "GELU": ("gelu", 1)}  # hidden units, factor
+
+
+def build_arm(arm, start):
+    """The network of 2006 before any training: with these hidden units, and their initial weights times the factor."""
+    keras.utils.set_random_seed(start)
+    activation, factor = ARMS[arm]
+    network = build_mirrored(WIDTHS, activation, "sigmoid")
+    for layer in network.encoder.layers[:-1] + network.decoder.layers:  # all but the code
+        layer.kernel.assign(factor * layer.kernel)
+    return network
+
+
+print(f"{build_arm('GELU', 1).count_params():,} parameters")
 
 # %% [markdown]
 # Before any training, let us measure the gradient of the loss in each of the eight matrices: how much does a weight there matter?
@@ -582,26 +739,31 @@ def gradient_sizes(model, x):
     return [float(tf.sqrt(tf.reduce_mean(gradient**2))) for gradient in tape.gradient(loss, kernels)]
 
 
-sizes = {name: gradient_sizes(network, x_train[:500]) for name, network in networks.items()}
-plotting.curves(sizes, "weight matrix, from input to output", "gradient by a weight (rms)", log_y=True)
+sizes = {arm: np.array([gradient_sizes(build_arm(arm, start), x_train[:500]) for start in STARTS]) for arm in ARMS}
+typical = {arm: np.exp(np.log(size).mean(axis=0)) for arm, size in sizes.items()}  # the geometric mean
+plotting.curves(typical, "weight matrix, from input to output", "gradient by a weight (rms)", log_y=True)
 
 # %%
-for name, size in sizes.items():
-    print(f"{name:14} first matrix {size[0]:.1e}, last {size[-1]:.1e}, ratio {size[0] / size[-1]:.0e}")
+left_over = {arm: size[:, 0] / size[:, -1] for arm, size in sizes.items()}
+for arm, ratio in left_over.items():
+    print(f"{arm:10} first matrix / last matrix:", ", ".join(f"{value:.1e}" for value in ratio))
 
 # %% [markdown]
-# **What to notice.** The scale is logarithmic. The gradient by a weight is what comes back from the output times what came forward from the input. With sigmoid units it loses more than four orders of magnitude on its way from the output (right) to the input (left), mainly since what comes back is multiplied in each layer by the slope of the
-# sigmoid, which is 1/4 at most. (Between the matrices 5 and 4 nothing is lost: the code has no sigmoid.) The first matrix hears next to nothing of the error. With GELU units all eight are within a factor of ten. At the output the sigmoid network's gradient is the larger one: its last hidden units start near 1/2, GELU's near 0.
+# **What to notice.** The scale is logarithmic. The gradient by a weight is what comes back from the output times what came forward from the input. With sigmoid units and Glorot's weights it loses more than four orders of magnitude on its way from the output (right) to the input (left): the famous **vanishing gradient**. What comes back is multiplied in each hidden layer
+# by the slope of the sigmoid, 1/4 at most. (Between the matrices 5 and 4 nothing is lost: the code has no sigmoid.)
 #
-# Two things could help: units that pass the gradient on, or a rule of descent that does not mind its size. Adam divides each gradient by its own recent size. So we try all four: either network, trained by gradient descent with **momentum** (0.9: each step continues nine
-# tenths of the last) or by Adam. The same few epochs on the same part of the digits, the same schedule, the same peak of 0.001 for the learning rate.
+# But multiply all initial weights (but the code's) by four, and most of the loss is gone: the first matrix gets one or two hundredths of the last one's, instead of a few hundred-thousandths. *The same units*, so it was not the sigmoid as such that made the gradient vanish, but mainly weights that were too small for it. Something is still lost: larger signals reach places where the sigmoid is flatter than at zero.
+# With GELU units all eight matrices are within a factor of ten, without any such care. Compare within a line, not between the lines: sigmoid units give out about 1/2 even where nothing comes in, and that alone makes the last gradient large. (GELU's slope at zero is 1/2, but signals that are larger than small pass with a slope near 1 or near 0.)
 #
-# <details><summary><b>Question:</b> is one peak for all four a fair contest?</summary>
+# ### Prediction: does it train?
 #
-# That has to be tried. For each of the four pairs we tried 0.00001, 0.0001, 0.001 and 0.01 (momentum) and 0.0003, 0.001 and 0.003 (Adam) on
-# training digits that were held back, and with 0.001 each ends at its best there, or within 3% of it.
+# A gradient that arrives is one thing, a network that learns another. Each of the three networks is now trained twice, by gradient descent with **momentum** (0.9: each step continues nine tenths of the last) and by Adam, which divides each gradient by its own recent size, and so does not mind if it is small.
+# All get the same few epochs on the same part of the digits and the same schedule, each pair of network and rule the peak of the learning rate that suits it, and three starts.
 #
-# </details>
+# Which network, sigmoid or sigmoid ×4, will *momentum* bring clearly below the error of the average digit (by 5% or more, from each start)?
+
+# %%
+momentum_trains = ...  # "neither", "only sigmoid ×4" or "both"
 
 
 # %%
@@ -610,45 +772,71 @@ def momentum(schedule):
     return keras.optimizers.SGD(schedule, momentum=0.9)
 
 
-part = x_train[: budget(10_000, quick=2_000)]
-rules = {"momentum": momentum, "Adam": keras.optimizers.Adam}
-curves = {}
-for network_name, network in networks.items():
-    initial = network.get_weights()
-    for rule_name, rule in rules.items():
-        network.set_weights(initial)  # both rules start at the same place
-        name = f"{network_name}, {rule_name}"
-        recipe = {"epochs": budget(6, quick=4), "batch_size": budget(128, quick=64), "peak": 1e-3, "rule": rule}
-        curves[name] = train(network, part, name, validation_data=(x_test[:1000], x_test[:1000]), **recipe)["val_loss"]
+RULES = {"momentum": momentum, "Adam": keras.optimizers.Adam}
+RATES = {"sigmoid ×4, momentum": 3e-2}  # the peak of the learning rate; 0.001 for all others
+part, watched = x_train[: budget(10_000, quick=2_000)], x_valid[:1000]
+
+
+def compete(arm, rule, start):
+    """Errors on 1,000 validation digits after each epoch, (epochs,)."""
+    pair = f"{arm}, {rule}"
+    recipe = {"epochs": budget(5, quick=4), "batch_size": budget(125, quick=64), "learning_rate": RATES.get(pair, 1e-3)}
+    network, name = build_arm(arm, start), f"{pair}, start {start}"
+    return train(network, part, name, rule=RULES[rule], validation_data=(watched, watched), **recipe)["val_loss"]
+
 
 # %%
-average_error = test_error(x_train.mean(axis=0), x_test[:1000])
+chosen = [("sigmoid", "momentum"), ("sigmoid ×4", "momentum"), ("GELU", "Adam")]
+pairs = budget([(arm, rule) for arm in ARMS for rule in RULES], quick=chosen)
+curves = {f"{arm}, {rule}": np.array([compete(arm, rule, start) for start in STARTS]) for arm, rule in pairs}
+
+# %%
+average_error = float(np.mean(squared_error(watched, x_train.mean(axis=0))))
 plotting.curves(
-    curves,
+    {name: errors.mean(axis=0) for name, errors in curves.items()},
     "epoch",
-    "squared error, 1,000 test digits",
-    levels={"average digit": average_error, "PCA-30": test_error(project(x_test[:1000], 30), x_test[:1000])},
-    title="one architecture, two kinds of units, two rules",
+    "squared error, validation digits",
+    log_y=True,
+    levels={"average digit": average_error, "PCA-30": np.mean(squared_error(watched, project(watched, 30)))},
+    title="three networks, two rules: mean of the starts",
 )
 
 # %%
-final = {name: curve[-1] for name, curve in curves.items()}
-for name, error in final.items():
-    print(f"{name:24} error {error:6.2f}, {error / average_error:4.0%} of the average digit's")
+left = {name: 100 * errors[:, -1] / average_error for name, errors in curves.items()}  # % of the average digit's
+print(f"error of the average digit {average_error:.2f}")
+for name, percent in left.items():
+    print(f"{name:22} error {np.mean(curves[name][:, -1]):6.2f}, {percent.mean():4.0f}% of it ± {percent.std():.1f}")
+trained = [arm for arm in ("sigmoid", "sigmoid ×4") if left[f"{arm}, momentum"].max() < 95]
+ex.momentum_trains.check(momentum_trains, ("neither", "only sigmoid ×4", "both")[len(trained)])
 
 # %% [markdown]
-# **What to notice.** With sigmoid units and momentum the network is at the error of the average digit from the first epoch on, and stays there: its line hugs the dashed one. The paper of 2006 says just that of a deep network without pre-training (for another set of images): that it always draws the average of the training data.
-# With Adam alone it sits there for three epochs and then gets about a tenth below. GELU alone starts far above it and ends at about the same place. Both together leave less than half of that error in the same few epochs.
+# **What to notice.** With sigmoid units and Glorot's weights, momentum takes the network to the error of the average digit and leaves it there: its line hugs the dashed one. The paper of 2006 says just that of a deep network without pre-training (for another set of images): that it always draws the average of the training data. Adam alone gets only a little below in these few epochs.
 #
-# That is what was measured, and no more: within these epochs the old ingredients get nowhere, and the two new ones together get far. It does not say that the old ones never would. With carefully chosen initial weights and a carefully tuned momentum, plain
-# gradient descent has trained this very kind of autoencoder from scratch (Sutskever et al., 2013). Nor do six epochs on part of the digits show how far the new ones go: all four lines are still above PCA-30.
+# The same sigmoid units with initial weights four times as large learn, and with plain momentum. They end not far above GELU with Adam, the best pair. Adam is of no help to them at these rates: what it cures, gradients of very different sizes, is cured already. And GELU without Adam is slow here, since it bears no larger rate.
+#
+# So most of what looks like the old units' fault is the fault of their initial weights. What GELU and Adam add is less: the lowest error, and ease. They need no factor, and the rate that came first to mind was right. That is what was measured, in few epochs on part of the digits, and no more. With carefully chosen initial weights and a carefully tuned momentum, plain
+# gradient descent has trained this very kind of autoencoder from scratch, and to the end (Sutskever et al., 2013). All six lines here are still above PCA-30.
+#
+# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for a third of the steps: too few for all but GELU with Adam. There "neither" is the right prediction.)
+#
+# <details><summary><b>Question:</b> why not one peak of the learning rate for all six?</summary>
+#
+# It would not be fair, and that has to be tried. For momentum we tried rates from 0.00001 to 0.03, on validation digits or others that were held back:
+#
+# - sigmoid: at none of them does it leave the average digit's error. It gets 0.001.
+# - sigmoid ×4: at 0.001 and 0.003 it stayed at that error in a short trial; 0.01 took it to 64% of it in these five epochs, and 0.03 to 49%. It gets 0.03.
+# - GELU: best at 0.001. At 0.003 and at 0.01 it flies apart and does not come back.
+#
+# With one peak of 0.001 for all, this lesson would have "shown" that larger initial weights are of no use to momentum. For Adam we tried 0.0003, 0.001 and 0.003 with the sigmoid network and with GELU, and 0.001 and 0.003 with sigmoid ×4: 0.001 is the best, or within 3% of it.
+#
+# </details>
 #
 # ## 13.87 against 3.00
 #
-# Now the winner, on all training digits and for longer. One obstacle is left, and it is not optimisation. 2.8 million weights can learn the training digits by heart. More training then helps
+# Now GELU and Adam, on more digits and for longer. One obstacle is left, and it is not optimisation. 2.8 million weights can learn the training digits by heart. More training then helps
 # these digits only. More digits would help all. Can we make some? A digit that is turned a little, slanted or stretched is still a digit. So we **deform** most digits of each batch: with a random
 # matrix $A$, the identity plus normal random entries of standard deviation 0.05, the new picture has at place $u$ the grey of the old one at $A u$, both counted from the middle.
-# The target is the deformed digit itself. No two batches are the same, so there is little to learn by heart.
+# The target is the deformed digit itself. No two batches are the same, so there is little to learn by heart. (Made-up training data of this kind are called **augmentation**.)
 
 
 # %%
@@ -678,7 +866,7 @@ plotting.image_rows({"training digit": twelve, "deformed": shown.reshape(-1, 28,
 # squared gradients is set to about twenty steps ($\beta_2 = 0.95$) instead of a thousand, and the peak of its steps is doubled. (Both, and the amount and the share of the deformations, were chosen on 10,000 training digits that were held back.) `FreshBatches` of the package
 # calls the function above anew for each batch.
 #
-# First a rehearsal on a small part of the digits: does the network learn by heart?
+# First a rehearsal on a small part of the digits, and a question to the validation digits: deform, or not?
 
 
 # %%
@@ -687,43 +875,54 @@ def adam_short_memory(schedule):
     return keras.optimizers.Adam(schedule, beta_2=0.95)
 
 
-def train_deep(images, make_pair, name, epochs):
+def train_deep(images, make_pair, name, epochs, start):
     """Trains the network of 2006 with today's recipe; returns it with its history."""
-    keras.utils.set_random_seed(2)
-    deep = build_mirrored(WIDTHS, "gelu", "sigmoid")
-    batches = FreshBatches(images, make_pair, batch_size=budget(128, quick=32), seed=2)
-    compile_with_schedule(deep, epochs * len(batches), peak=2e-3, rule=adam_short_memory)
-    check = (x_test[:1000], x_test[:1000])
-    return deep, deep.fit(batches, epochs=epochs, verbose=0, validation_data=check, callbacks=callbacks(name)).history
+    deep = build_arm("GELU", start)
+    batches = FreshBatches(images, make_pair, batch_size=budget(125, quick=32), seed=start)
+    compile_with_schedule(deep, epochs * len(batches), learning_rate=2e-3, rule=adam_short_memory)
+    return deep, deep.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks(name)).history
 
 
 # %%
-few, rehearsals = budget(3_000, quick=500), {}
-kinds = budget({"as they are": same_pair}, quick={}) | {"deformed": deformed_pair}
-for name, make_pair in kinds.items():
-    network, _ = train_deep(mnist.x_train[:few], make_pair, f"{few:,} digits, {name}", budget(40, quick=4))
-    errors = [test_error(network.predict(x, batch_size=500, verbose=0), x) for x in (x_train[:few], x_test)]
-    rehearsals[f"trained on digits {name}"] = errors
+few = budget(3_000, quick=500)
+KINDS = budget({"as they are": same_pair}, quick={}) | {"deformed": deformed_pair}
 
+
+def rehearse(kind, start):
+    """Errors on the few training digits and on the validation digits, (2,), after training on digits of this kind."""
+    name = f"{few:,} digits {kind}, start {start}"
+    network, _ = train_deep(mnist.x_train[:few], KINDS[kind], name, budget(25, quick=4), start)
+    return [test_error(network.predict(x, batch_size=500, verbose=0), x) for x in (x_train[:few], x_valid)]
+
+
+rehearsals = {f"trained on digits {kind}": np.array([rehearse(kind, start) for start in STARTS]) for kind in KINDS}
+
+# %%
 few_mean, few_basis, _ = pca_basis(x_train[:few], 30)
-rehearsals["PCA-30 of the same digits"] = [
-    test_error(few_mean + (x - few_mean) @ few_basis @ few_basis.T, x) for x in (x_train[:few], x_test)
-]
-plotting.bars(rehearsals, "squared error per digit", groups=[f"{few:,} training digits", "test digits"])
+rehearsals["PCA-30 of the same digits"] = np.array(
+    [[test_error(few_mean + (x - few_mean) @ few_basis @ few_basis.T, x) for x in (x_train[:few], x_valid)]]
+)
+plotting.bars(
+    {name: errors.mean(axis=0) for name, errors in rehearsals.items()},
+    "squared error per digit",
+    groups=[f"{few:,} training digits", "validation digits"],
+    spread={name: errors.std(axis=0) for name, errors in rehearsals.items()},
+    title="mean of the starts, ± one standard deviation",
+)
 
 # %% [markdown]
-# **What to notice.** Both networks did the same number of steps. The one that saw the digits as they are draws those digits better and test digits worse: what it learned by heart is of no use elsewhere. On test digits it does no better than PCA with 30 directions of the same digits, which learns little by heart. Deformed digits cost error on the training digits and pay it back on the test digits. (The quick profile
-# trains on deformed digits only.)
+# **What to notice.** All networks did the same number of steps. Those that saw the digits as they are draw those digits better and validation digits worse: what they learned by heart is of no use elsewhere. PCA of the same digits learns little by heart: its two bars are the most alike. Deformed digits cost error on the training digits and pay it back on the validation digits, by more than the starts differ among themselves. (The quick profile trains on deformed digits only.)
 #
-# Now all digits.
+# So the digits are deformed. With that all is chosen, the validation digits have done their duty, and the last training may have them as well: all 60,000, as PCA-30 had, and as the network of 2006 had.
 
 # %%
-deep, history = train_deep(mnist.x_train, deformed_pair, "784-1000-500-250-30", budget(18, quick=7))
-deep_error, seen_error = (test_error(deep.predict(x, batch_size=500, verbose=0), x) for x in (x_test, x_train))
+all_images = x_all.reshape(-1, 28, 28, 1)
+deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(18, quick=7), start=2)
+deep_error, seen_error = (test_error(deep.predict(x, batch_size=500, verbose=0), x) for x in (x_test, x_all))
 
 # %%
 plotting.curves(
-    {"training digits, deformed": history["loss"], "1,000 test digits": history["val_loss"]},
+    {"training digits, deformed": deep_history["loss"]},
     "epoch",
     "squared error per digit",
     log_y=True,
@@ -731,64 +930,74 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** Both curves flatten at the end, where the steps shrink to nothing. Part of the distance between them is no learning by heart: deformed digits are a little blurred by the interpolation, and blurred digits are easier to draw. The error on the training digits as they are, printed next, is the fair one to compare.
-#
-# <details><summary><b>Question:</b> after the first epoch the error on test digits is far below that on training digits. How can that be?</summary>
-#
-# The training error is the mean over all batches of the epoch, the first ones included, when the network knew nothing. The test error is measured at the end of the epoch.
-#
-# </details>
+# **What to notice.** The curve falls steeply, and then flattens at the end, where the steps shrink to nothing. It can't be compared with an error on test digits: each point is a mean over all batches of the epoch, while the network was still changing, and deformed digits are a little blurred by the interpolation, and blurred digits are easier to draw. The error on the training digits as they are, printed next, is the fair one.
 
 # %%
 enough = int(np.argmax(pca_errors <= deep_error))
 print(f"all test digits: autoencoder {deep_error:.3f}, PCA-30 {pca_errors[30]:.3f}")
-print(f"all training digits, as they are: autoencoder {seen_error:.3f}")
+print(f"the training digits, as they are: autoencoder {seen_error:.3f}")
 print(f"PCA needs {enough} directions for the error that the autoencoder reaches with 30 numbers")
 pair = {"autoencoder, 30": deep.predict(digits, verbose=0), "PCA, 30": np.clip(project(digits, 30), 0, 1)}
 plotting.image_rows({name: rows.reshape(-1, 28, 28, 1) for name, rows in {"test digit": digits, **pair}.items()})
 
 # %% [markdown]
 # **What to notice.** This is how the paper's figure is laid out (which has a row for logistic PCA as well, with an error of 8.01): a test digit of each class and what is drawn from 30 numbers. PCA's strokes swim in grey, the autoencoder's are clean. The printed line says what the curved map is worth: PCA needs more than four times as many numbers for the same
-# error.
+# error. (For the sake of time the network was trained from one start only. The distance to PCA is far too large to be the luck of a start; the first decimal of its error may be.)
 #
-# So pre-training is not needed any more to get a deep network going. Is it the same contest as in 2006? The network is, but for its units; the digits are, the measure is. The help is not: then it was pre-training, now it is Adam, GELU and deformed digits. Without the deformations this network missed 3.00 in a trial of ours outside this notebook: after 30 epochs the error was 3.27
-# on test digits and 1.91 on training digits. Pre-training may well have helped against learning by heart, too. That we haven't tested.
+# So pre-training is not needed any more to get a deep network going. Is it the same contest as in 2006? The network is, but for its units; the digits are, the measure is. The help is not: then it was pre-training, now it is Adam, GELU and deformed digits. Pre-training may well have helped against learning by heart, too. That we haven't tested.
 #
-# (No setting was chosen by a test digit; the number of epochs was set by the time that a lesson may take. The pictures of PCA are cut off at black and white for display; its errors are not.)
+# **Had the test digits a say?** Once. Without deformations, this network ended at 3.27 on the test digits and 1.91 on the training digits (30 epochs, in a trial of ours outside this notebook). It was then that we looked for a remedy, so test digits did have a part in the decision that there are deformations. That is a leak, if a small one, and the printed test error may be a little too good because of it.
+# Their amount and their share, $\beta_2$ and the learning rate were chosen on training digits that were held back, and the number of epochs by the time that a lesson may take. The rehearsal above is how it should have been done from the start: it comes to the same decision, and no test digit takes part.
+#
+# (The pictures of PCA are cut off at black and white for display; its errors are not.)
 #
 # ## What you should see
+#
+# `expect` prints a measured number beside its bound and the published figure, and raises an error if the bound is missed.
 
-# %%
-published = "13.87 (Hinton & Salakhutdinov 2006, figure 2B)"
+# %% tags=["headline"]
+paper = "Hinton & Salakhutdinov 2006, figure 2B"
+expect(
+    "squared error per test digit, autoencoder 784-1000-500-250-30",
+    deep_error,
+    at_most=budget(3.00, quick=16),
+    published=f"3.00 ({paper})",
+)
 expect(
     "squared error per test digit, PCA-30",
     pca_errors[30],
     at_least=budget(13.86, quick=14.10),
     at_most=budget(13.88, quick=14.13),
-    published=published,
-)
-expect(
-    "squared error per test digit, autoencoder 784-1000-500-250-30",
-    deep_error,
-    at_most=budget(3.00, quick=16),
-    published="3.00 (Hinton & Salakhutdinov 2006, figure 2B)",
+    published=f"13.87 ({paper})",
 )
 
 # %%
 expect(
-    "largest principal angle between linear autoencoder and PCA, 6 directions", linear_angle, at_most=3, unit="degrees"
+    "largest principal angle between linear autoencoder and PCA, 6 directions, worst start",
+    linear_angle,
+    at_most=budget(0.3, quick=2),
+    unit="degrees",
 )
 worst_roll = max(error for name, error in roll_errors.items() if name != "PCA")
 expect(
-    "swiss roll: autoencoder's error, in % of PCA's", 100 * worst_roll / roll_errors["PCA"], at_most=budget(2, quick=20)
+    "swiss roll: autoencoder's error, worst start, in % of PCA's",
+    100 * worst_roll / roll_errors["PCA"],
+    at_most=budget(0.2, quick=20),
 )
+expect("swiss roll: neighbours kept by walking MDS (Isomap)", 100 * kept["walking MDS"], at_least=80, unit="%")
 
 # %%
-old, new = (final[f"{network}, {rule}"] for network, rule in zip(networks, rules))
-expect("error left by sigmoid units and momentum, in % of the average digit's", 100 * old / average_error, at_least=90)
+expect("first gradient / last gradient, sigmoid", left_over["sigmoid"].max(), at_most=2e-4)
+expect("first gradient / last gradient, sigmoid ×4", left_over["sigmoid ×4"].min(), at_least=1e-2)
 expect(
-    "error left by GELU units and Adam, in % of the average digit's",
-    100 * new / average_error,
+    "error left by sigmoid ×4 and momentum, in % of the average digit's",
+    left["sigmoid ×4, momentum"].max(),
+    at_most=budget(65, quick=115),
+)
+expect("error left by sigmoid and momentum, in % of the average digit's", left["sigmoid, momentum"].min(), at_least=98)
+expect(
+    "error left by GELU and Adam, in % of the average digit's",
+    left["GELU, Adam"].max(),
     at_most=budget(50, quick=85),
 )
 
@@ -797,14 +1006,16 @@ expect(
 #
 # - PCA: subtract the mean, take the singular vectors (the eigenvectors of the covariance matrix), keep the first $k$. The error is the variance that was dropped.
 # - A linear autoencoder with squared error ends in PCA's plane. Its axes are arbitrary; PCA within the plane brings them back.
-# - A bent surface needs a bent map. A nonlinear autoencoder copies a swiss roll through two numbers. It has no reason to lay it flat.
-# - The deep autoencoder of 2006 needs no pre-training today: units that pass gradients on and steps scaled by Adam get it going, and deformed digits keep it from learning too much by heart.
+# - A bent surface needs a bent map. A nonlinear autoencoder copies a swiss roll through two numbers. It has no reason to lay it flat; Isomap has, but gives a list of places instead of an encoder and a decoder.
+# - Gradients vanish in a deep network of sigmoid units mainly because its usual initial weights are four times too small for them. With larger ones they train by plain momentum.
+# - The deep autoencoder of 2006 needs no pre-training today, and deformed digits keep it from learning too much by heart.
 #
 # ## Pitfalls
 #
 # - **Forgetting the mean**, or taking it from the test digits. It belongs to the model, and it comes from the training digits.
 # - **Rows or columns.** `np.linalg.svd` returns $V^\top$: directions in rows. Mixing them up gives an orthonormal basis too, of no meaning.
 # - **Dividing by the spread out of habit.** It changes what PCA means. Do it where units differ.
+# - **Two changes at once.** Whoever swaps sigmoids with small weights for GELU learns that it helps, but not why. Change one thing at a time, and start from several random weights.
 # - **Comparing bases column by column.** Signs, order and turns within the plane are arbitrary. Compare planes, by principal angles.
 # - **Sums and means.** 3.00 is a sum over 784 pixels; as Keras's `"mse"` it is 0.0038.
 #
@@ -813,6 +1024,10 @@ expect(
 # - G. E. Hinton & R. R. Salakhutdinov, *Reducing the dimensionality of data with neural networks*, Science, 2006. [doi:10.1126/science.1127647](https://doi.org/10.1126/science.1127647)
 # - P. Baldi & K. Hornik, *Neural networks and principal component analysis: learning from examples without local minima*, Neural Networks, 1989. [doi:10.1016/0893-6080(89)90014-2](https://doi.org/10.1016/0893-6080(89)90014-2)
 # - Å. Björck & G. H. Golub, *Numerical methods for computing angles between linear subspaces*, Mathematics of Computation, 1973. [doi:10.1090/S0025-5718-1973-0348991-3](https://doi.org/10.1090/S0025-5718-1973-0348991-3)
+# - J. B. Tenenbaum, V. de Silva & J. C. Langford, *A global geometric framework for nonlinear dimensionality reduction* (Isomap), Science, 2000. [doi:10.1126/science.290.5500.2319](https://doi.org/10.1126/science.290.5500.2319)
+# - S. T. Roweis & L. K. Saul, *Nonlinear dimensionality reduction by locally linear embedding*, Science, 2000. [doi:10.1126/science.290.5500.2323](https://doi.org/10.1126/science.290.5500.2323)
+# - B. Schölkopf, A. Smola & K.-R. Müller, *Nonlinear component analysis as a kernel eigenvalue problem*, Neural Computation, 1998. [doi:10.1162/089976698300017467](https://doi.org/10.1162/089976698300017467)
+# - L. McInnes, J. Healy & J. Melville, *UMAP: uniform manifold approximation and projection for dimension reduction*, 2018. [arXiv:1802.03426](https://arxiv.org/abs/1802.03426)
 # - X. Glorot & Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS, 2010. [PMLR 9](https://proceedings.mlr.press/v9/glorot10a.html)
 # - I. Sutskever, J. Martens, G. Dahl & G. Hinton, *On the importance of initialization and momentum in deep learning*, ICML, 2013. [PMLR 28](https://proceedings.mlr.press/v28/sutskever13.html)
 # - D. Hendrycks & K. Gimpel, *Gaussian error linear units (GELUs)*, 2016. [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)

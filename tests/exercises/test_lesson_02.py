@@ -1,11 +1,10 @@
 """The exercises of lesson 02 in all four states."""
 
-import keras
 import numpy as np
-from keras import layers
+import tensorflow as tf
+from keras import ops
 
 from course_utils.exercises import lesson_02 as ex
-from course_utils.models import Autoencoder
 
 
 def test_covariance(check_states):
@@ -20,60 +19,74 @@ def test_covariance(check_states):
             "Subtract the mean vector": lambda x: x.T @ x / len(x),
             "the sum over all vectors": lambda x: (x - x.mean(axis=0)).T @ (x - x.mean(axis=0)),
             "You divide by n - 1": lambda x: np.cov(x.T),
-            "changes x itself": in_place,
+            "changes its argument `x` in place": in_place,
+            "Numbers are expected": lambda x: "covariance",
             "one mean of all numbers": lambda x: (x - x.mean()).T @ (x - x.mean()) / len(x),
             "the correlation matrix": lambda x: np.corrcoef(x.T),
             "the corner of your matrix": lambda x: np.cov((x - x.mean()).T / x.std(axis=0)[:, None]),
         },
-        correct=lambda x: np.cov(x, rowvar=False, bias=True),
+        right=[
+            lambda x: np.cov(x, rowvar=False, bias=True),
+            lambda x: ops.matmul(ops.transpose(x - ops.mean(x, axis=0)), x - ops.mean(x, axis=0)) / len(x),
+            lambda x: np.cov(x.T, ddof=0).tolist(),
+            lambda x: tf.matmul(x - x.mean(axis=0), x - x.mean(axis=0), transpose_a=True) / len(x),
+        ],
     )
 
 
-def by_eigenvectors(x, k):
-    values, vectors = np.linalg.eigh(np.cov(x.T, ddof=0))
-    return x.mean(axis=0), vectors[:, ::-1][:, :k], values[::-1][:k]
+def by_products(x, k, *, centre=True, divisor=None):
+    centred = x - x.mean(axis=0) if centre else x
+    values, vectors = np.linalg.eigh(centred @ centred.T / (divisor or len(x)))
+    columns = centred.T @ vectors[:, ::-1][:, :k]
+    return columns / np.linalg.norm(columns, axis=0), values[::-1][:k]
 
 
-def by_svd(x, k, *, centre=True, power=2, divisor=None):
-    mean = x.mean(axis=0)
-    _, s, vt = np.linalg.svd(x - mean if centre else x, full_matrices=False)
-    return mean, vt[:k].T, s[:k] ** power / (divisor or len(x))
+def by_svd(x, k):
+    _, s, vt = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    return vt[:k].T, s[:k] ** 2 / len(x)
 
 
-def test_pca_basis(check_states):
-    def columns_of_vt(x, k):
-        mean, _, variances = by_svd(x, k)
-        return mean, np.linalg.svd(x - mean, full_matrices=False)[2][:, :k], variances
+def test_directions_from_products(check_states):
+    def products_themselves(x, k):
+        vectors = np.linalg.eigh(np.cov(x, ddof=0))[1]
+        return vectors[:, ::-1][:, :k], by_svd(x, k)[1]
 
-    def rows(x, k):
-        mean, basis, variances = by_svd(x, k)
-        return mean, basis.T, variances
+    def not_scaled(x, k):
+        basis, variances = by_products(x, k)
+        return basis * np.sqrt(len(x) * variances), variances
 
-    def scaled(x, k):
-        mean, basis, variances = by_svd(x, k)
-        return mean, basis * np.sqrt(variances), variances
-
-    def smallest_first(x, k):
+    def by_covariance(x, k):
         values, vectors = np.linalg.eigh(np.cov(x.T, ddof=0))
-        return x.mean(axis=0), vectors[:, :k], values[:k]
+        return vectors[:, ::-1][:, :k], values[::-1][:k]
+
+    def with_scikit_learn(x, k):
+        from sklearn.decomposition import PCA
+
+        fitted = PCA(k, svd_solver="full").fit(x)
+        return fitted.components_.T.tolist(), fitted.explained_variance_ * (len(x) - 1) / len(x)
 
     check_states(
-        ex.pca_basis,
+        ex.directions_from_products,
         wrong={
-            "Three things are wanted": lambda x, k: by_svd(x, k)[1],
-            "transpose it": rows,
-            "the shapes must be": lambda x, k: by_svd(x, k + 1),
-            "the mean vector": lambda x, k: (0 * x[0], *by_svd(x, k)[1:]),
-            "Singular values belong to the variances": scaled,
-            "Centre x before the SVD": lambda x, k: by_svd(x, k, centre=False),
-            "the first rows of vt?": columns_of_vt,
-            "singular values s": lambda x, k: by_svd(x, k, power=1, divisor=1),
-            "These are s²": lambda x, k: by_svd(x, k, divisor=1),
-            "You divide by n - 1": lambda x, k: by_svd(x, k, divisor=len(x) - 1),
-            "These are the smallest variances": smallest_first,
-            "in this order": lambda x, k: (*by_svd(x, k)[:2], by_svd(x, k)[2][::-1]),
+            "Several things": lambda x, k: by_products(x, k)[0],
+            "Two things are wanted": lambda x, k: (x.mean(axis=0), *by_products(x, k)),
+            "the 7 entries of the products' eigenvectors": products_themselves,
+            "transpose it": lambda x, k: (by_products(x, k)[0].T, by_products(x, k)[1]),
+            "the shapes must be": lambda x, k: by_products(x, k + 1),
+            "sums over all vectors": lambda x, k: by_products(x, k, divisor=1),
+            "You divide by n - 1": lambda x, k: by_products(x, k, divisor=len(x) - 1),
+            "The largest variance comes first": lambda x, k: (by_products(x, k)[0], by_products(x, k)[1][::-1]),
+            "Subtract the mean vector": lambda x, k: by_products(x, k, centre=False),
+            "The three largest variances": lambda x, k: (by_products(x, k)[0], by_products(x, k)[1] ** 0.5),
+            "must have length 1": not_scaled,
+            "their cosines are": lambda x, k: (by_products(x, k)[0][:, ::-1], by_products(x, k)[1]),
+            "One of 5 × 5 must do": by_covariance,
         },
-        correct=by_eigenvectors,
+        right=[
+            by_svd,
+            with_scikit_learn,
+            lambda x, k: [ops.convert_to_tensor(part) for part in by_products(x, k)],
+        ],
     )
 
 
@@ -88,11 +101,18 @@ def test_components_for_share(check_states):
             "make up 30% or more": lambda variances, share: np.sum(shares(variances) > share),
             "Divide by their sum": lambda variances, share: int(np.sum(np.cumsum(variances) < share)) + 1,
             "the share 0.95 is 95%": lambda variances, share: int(np.sum(100 * shares(variances) < share)) + 1,
+            "exactly 50%, and that is enough": lambda variances, share: int(np.sum(shares(variances) <= share)) + 1,
+            "A whole number is expected": lambda variances, share: share * len(variances) + 0.01,
             "squares already": lambda variances, share: (
-                np.searchsorted(shares(variances if len(set(variances)) == 4 else variances**0.5), share) + 1
+                np.searchsorted(shares(variances if variances[0] < 16 else variances**0.5), share) + 1
             ),
         },
-        correct=lambda variances, share: next(k for k, s in enumerate(shares(variances), start=1) if s >= share),
+        right=[
+            lambda variances, share: next(k for k, s in enumerate(shares(variances), start=1) if s >= share),
+            lambda variances, share: np.searchsorted(shares(variances), share) + 1.0,
+            lambda variances, share: ops.sum(ops.cast(ops.cumsum(variances) < share * ops.sum(variances), "int32")) + 1,
+            lambda variances, share: np.argmax(np.array([*shares(variances), 1.0]) >= share) + 1,
+        ],
     )
 
 
@@ -124,40 +144,104 @@ def test_principal_angles(check_states):
             "one and the same space": column_by_column,
             "SciPy's subspace_angles": lambda a, b: degrees(cosines(a, b)) * (len(a) != 9),
         },
-        correct=lambda a, b: np.rad2deg(subspace_angles(a, b))[::-1],
+        right=[
+            lambda a, b: np.rad2deg(subspace_angles(a, b))[::-1],
+            lambda a, b: [float(angle) for angle in degrees(cosines(a, b))],
+            lambda a, b: ops.convert_to_tensor(
+                degrees(cosines(a, b, basis=lambda x: np.linalg.svd(x)[0][:, : x.shape[1]]))
+            ),
+        ],
     )
 
 
-def test_build_mirrored(check_states):
-    def build(widths, activation, output, *, code="linear", mirrored=True, bias=True, inputs=True):
-        """The many ways to build it, right by default."""
-        inner = widths[1:-1]
-        encoder = [*(layers.Dense(width, activation, use_bias=bias) for width in inner), layers.Dense(widths[-1], code)]
-        decoder = [layers.Dense(width, activation) for width in (inner[::-1] if mirrored else inner)]
-        first = ([keras.Input((widths[0],))], [keras.Input((widths[-1],))]) if inputs else ([], [])
-        return Autoencoder(
-            keras.Sequential([*first[0], *encoder]),
-            keras.Sequential([*first[1], *decoder, layers.Dense(widths[0], output)]),
-        )
+def test_map_from_distances(check_states):
+    def places(distances, k, *, factor=-0.5, power=2, root=True, smallest=False, centre=True):
+        squares = distances**power
+        if centre:
+            squares = squares - squares.mean(axis=0) - squares.mean(axis=1)[:, np.newaxis] + squares.mean()
+        values, vectors = np.linalg.eigh(factor * squares)
+        chosen = slice(0, k) if smallest else slice(-1, -k - 1, -1)
+        return vectors[:, chosen] * (np.sqrt(np.abs(values[chosen])) if root else 1)
 
-    def always(**fixed):
-        return lambda widths, activation, output: build(
-            **{"widths": widths, "activation": activation, "output": output, **fixed}
-        )
+    def of_all_roots(distances, k):
+        squares = distances**2
+        products = -(squares - squares.mean(axis=0) - squares.mean(axis=1)[:, np.newaxis] + squares.mean()) / 2
+        values, vectors = np.linalg.eigh(products - 1e-9 * np.eye(len(products)))
+        return (vectors * np.sqrt(values))[:, ::-1][:, [*range(k - 1), -1]]
+
+    def centred_by_a_matrix(distances, k):
+        j = np.eye(len(distances)) - 1 / len(distances)
+        u, s, _ = np.linalg.svd(-j @ distances**2 @ j / 2, hermitian=True)
+        return u[:, :k] * np.sqrt(s[:k])
+
+    def from_a_corner(distances, k):
+        """Inner products as seen from the first point, centred afterwards."""
+        to_first = distances[0] ** 2
+        products = (to_first + to_first[:, np.newaxis] - distances**2) / 2
+        j = np.eye(len(distances)) - 1 / len(distances)
+        values, vectors = np.linalg.eigh(j @ products @ j)
+        return ops.convert_to_tensor((vectors * np.sqrt(np.abs(values)))[:, ::-1][:, :k])
 
     check_states(
-        ex.build_mirrored,
-        raising=lambda widths, activation, output: layers.Dense(-widths[0]),
+        ex.map_from_distances,
         wrong={
-            "yours is a Sequential": lambda widths, activation, output: keras.Sequential([layers.Dense(2)]),
-            "with `keras.Input": always(inputs=False),
-            "the decoder's weight matrices": always(mirrored=False),
-            "no activation; yours is from": always(code="tanh"),
-            "With output='sigmoid'": always(output="linear"),
-            "With output='linear'": always(output="sigmoid"),
-            "must not be one linear map": always(activation="linear"),
-            "must be one linear map": always(activation="relu"),
-            "With a bias in each layer": always(bias=False),
+            "yours has (12, 12)": lambda distances, k: places(distances, len(distances)),
+            "the root of a negative eigenvalue": of_all_roots,
+            "times too long": lambda distances, k: places(distances, k, factor=-1),
+            "Your columns have length 1": lambda distances, k: places(distances, k, root=False),
+            "Are the distances squared": lambda distances, k: places(distances, k, power=1),
+            "both means taken off": lambda distances, k: places(distances, k, centre=False),
+            "Your map has no size": lambda distances, k: places(distances, k, smallest=True),
+            "must be PCA's, but for signs": lambda distances, k: places(distances, k)[
+                :: -1 if len(distances) == 9 else 1
+            ],
+            "come last from `eigh`": lambda distances, k: (
+                places(distances, k) if len(distances) != 9 else places(distances, 4)[:, 2:]
+            ),
+            "must lie on a circle": lambda distances, k: places(distances, k) * (len(distances) != 8),
         },
-        correct=build,
+        right=[places, centred_by_a_matrix, from_a_corner],
     )
+
+
+def test_start_factor(check_states):
+    def by_tape(activation):
+        zero = tf.constant(0.0)
+        with tf.GradientTape() as tape:
+            tape.watch(zero)
+            value = activation(zero)
+        return 1 / tape.gradient(value, zero)
+
+    def slope(activation, h=1e-2):
+        return (float(activation(np.float32(h))) - float(activation(np.float32(-h)))) / (2 * h)
+
+    check_states(
+        ex.start_factor,
+        wrong={
+            "the sigmoid's slope, 1/4": slope,
+            "One over the sigmoid's value": lambda activation: 1 / float(activation(np.float32(0))),
+            "the factor is 4; yours is": lambda activation: 1.3 / slope(activation),
+            "For linear the factor is 1": lambda activation: 4,
+            "For gelu the factor is 2": lambda activation: 4 if slope(activation) < 0.3 else 1,
+            "five times as steep": lambda activation: max(1, 1 / slope(activation)),
+            "Numbers are expected": lambda activation: "4",
+        },
+        right=[
+            by_tape,
+            lambda activation: 1 / ((activation(0.02) - activation(0.0)) / 0.02),
+            lambda activation: np.array([1 / slope(activation, 0.05)])[0],
+        ],
+    )
+
+
+def test_predictions(capsys):
+    for prediction, guess, measured, words in (
+        (ex.flattest, ..., "walking MDS", "not attempted"),
+        (ex.flattest, "Walking MDS", "walking MDS", "✓ flattest: as measured"),
+        (ex.flattest, "LLE", "walking MDS", "✗ flattest: not as measured"),
+        (ex.flattest, "Isomap", "walking MDS", "not a valid answer"),
+        (ex.momentum_trains, "only sigmoid ×4", "only sigmoid ×4", "✓ momentum_trains: as measured"),
+        (ex.momentum_trains, "both", "only sigmoid ×4", "with small ones next to none arrives"),
+    ):
+        prediction.check(guess, measured)
+        assert words in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+from keras import ops
 from scipy.stats import norm
 
 from course_utils.exercises import lesson_08 as ex
@@ -42,7 +43,56 @@ def test_gaussian_grid(check_states):
         "upside down": upside_down,
         "swapped": swapped,
     }
-    check_states(ex.gaussian_grid, wrong=wrong, correct=with_a_list)
+    right = [with_a_list, lambda n: with_a_list(n).tolist(), lambda n: ops.convert_to_tensor(with_a_list(n))]
+    wrong["On a random case"] = lambda n: with_a_list(n) if n == 4 else with_a_list(n)[::-1]
+    check_states(ex.gaussian_grid, wrong=wrong, right=right)
+
+
+def test_share_of_draws_and_best_sampler(capsys):
+    ex.share_of_draws.check(0.5, 0.46)
+    ex.share_of_draws.check(0.9, 0.46)
+    ex.best_sampler.check(..., "autoencoder, mixture")
+    ex.best_sampler.check("VAE, N(0, I)", "autoencoder, mixture")
+    signs = [line.partition(":")[0] for line in capsys.readouterr().out.strip().split("\n")]
+    assert signs == ["✓ share_of_draws", "✗ share_of_draws", "○ best_sampler", "✗ best_sampler"]
+
+
+def test_least_mismatch(check_states):
+    def the_mean(rates):
+        return np.mean(rates)
+
+    def in_bits(rates):
+        return max(0, np.mean(rates) - np.log2(len(rates)))
+
+    def of_the_sum(rates):
+        return max(0, np.sum(rates) - np.log(len(rates)))
+
+    def below_zero(rates):
+        return np.mean(rates) - np.log(len(rates))
+
+    def its_size(rates):
+        return abs(np.mean(rates) - np.log(len(rates)))
+
+    def of_each_image(rates):
+        return np.maximum(rates - np.log(len(rates)), 0)
+
+    def clipped_image_by_image(rates):
+        return np.maximum(rates - np.log(len(rates)), 0).mean()
+
+    wrong = {
+        "split in two": the_mean,
+        "gives bits": in_bits,
+        "not their sum": of_the_sum,
+        "Can a KL be negative?": below_zero,
+        "can take all": its_size,
+        "One number is expected": of_each_image,
+        "On a random case": clipped_image_by_image,
+    }
+    right = [
+        lambda rates: ops.maximum(ops.mean(rates) - np.log(len(rates)), 0.0),
+        lambda rates: [float(np.clip(sum(rates) / len(rates) - np.log(rates.size), 0, None))][0],
+    ]
+    check_states(ex.least_mismatch, wrong=wrong, right=right)
 
 
 def test_slerp(check_states):
@@ -58,27 +108,49 @@ def test_slerp(check_states):
     def straight(start, end, t):
         return np.outer(1 - t, start) + np.outer(t, end)
 
-    def angle_of_unscaled_codes(start, end, t):
-        angle = np.arccos(np.clip(start @ end, -1 + 1e-6, 1 - 1e-6))
-        return (np.outer(np.sin((1 - t) * angle), start) + np.outer(np.sin(t * angle), end)) / np.sin(angle)
-
     def straight_and_rescaled(start, end, t):
         norms = (1 - t) * np.linalg.norm(start) + t * np.linalg.norm(end)
         path = straight(start, end, t)
         return path / np.linalg.norm(path, axis=1, keepdims=True) * norms[:, np.newaxis]
 
-    def with_a_loop(start, end, t):
+    def from_the_books(start, end, t):  # Shoemake's formula asks for ends of one norm
         angle = angle_between(start, end)
-        return np.array([(np.sin(angle - s * angle) * start + np.sin(s * angle) * end) / np.sin(angle) for s in t])
+        return (np.outer(np.sin((1 - t) * angle), start) + np.outer(np.sin(t * angle), end)) / np.sin(angle)
+
+    def by_the_arcsine(start, end, t):  # knows no angle beyond 90°
+        a, b = np.linalg.norm(start), np.linalg.norm(end)
+        across = end / b - (start @ end) / (a * b) * start / a
+        angle = np.arcsin(np.linalg.norm(across))
+        across = across / np.linalg.norm(across)
+        turned = np.outer(np.cos(t * angle), start / a) + np.outer(np.sin(t * angle), across)
+        path = turned * ((1 - t) * a + t * b)[:, np.newaxis]
+        path[t == 1] = end
+        return path
+
+    def sorted_first(start, end, t):
+        return ex.slerp.reference(start, end, np.sort(t))
+
+    def books_on_directions(start, end, t):
+        a, b = np.linalg.norm(start), np.linalg.norm(end)
+        return np.array([((1 - s) * a + s * b) * from_the_books(start / a, end / b, np.array([s]))[0] for s in t])
+
+    def in_keras(start, end, t):
+        a, b, angle = ops.norm(start), ops.norm(end), angle_between(start, end)
+        shares = [ops.expand_dims(ops.sin(share * angle), -1) for share in (1 - t, t)]
+        directions = (shares[0] * start / a + shares[1] * end / b) / np.sin(angle)
+        return directions * ops.expand_dims((1 - t) * a + t * b, -1)
 
     wrong = {
         "(5, 3)": transposed,
         "from [1. 2.] at t = 0": backwards,
-        "(√2, √2)": straight,
-        "divided by their norms": angle_of_unscaled_codes,
+        "the norm must stay 2": straight,
         "15°": straight_and_rescaled,
+        "norm must be 3": from_the_books,
+        "30°": by_the_arcsine,
+        "On a random case": sorted_first,
     }
-    check_states(ex.slerp, wrong=wrong, correct=with_a_loop)
+    right = [books_on_directions, in_keras, lambda *arguments: books_on_directions(*arguments).tolist()]
+    check_states(ex.slerp, wrong=wrong, right=right)
 
 
 def test_attribute_vector(check_states):
@@ -113,7 +185,26 @@ def test_attribute_vector(check_states):
         "its own high and low quarter": over_all_digits,
         "must be 6": halves,
     }
-    check_states(ex.attribute_vector, wrong=wrong, correct=with_quantiles)
+
+    def pooled(codes, values, labels):
+        low, high = [], []
+        for digit in np.unique(labels):
+            ordered = codes[labels == digit][np.argsort(values[labels == digit])]
+            low.append(ordered[: len(ordered) // 4])
+            high.append(ordered[-(len(ordered) // 4) :])
+        return np.concatenate(high).mean(axis=0) - np.concatenate(low).mean(axis=0)
+
+    def in_place(codes, values, labels):
+        codes -= codes.mean(axis=0)
+        return with_quantiles(codes, values, labels)
+
+    wrong |= {"On a random case": pooled, "in place": in_place}
+    right = [
+        with_quantiles,
+        lambda *a: with_quantiles(*a).tolist(),
+        lambda *a: ops.convert_to_tensor(with_quantiles(*a)),
+    ]
+    check_states(ex.attribute_vector, wrong=wrong, right=right)
 
 
 def test_closed_walk(check_states):
@@ -158,32 +249,65 @@ def test_closed_walk(check_states):
         "back to the first, (0, 0)": open_walk,
         "Longer sides": all_pieces_alike,
     }
-    check_states(ex.closed_walk, wrong=wrong, correct=one_frame_at_a_time)
+
+    def by_scipy(stations, n_frames):
+        from scipy.interpolate import interp1d
+
+        corners = np.concatenate([stations, stations[:1]])
+        covered = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))])
+        return interp1d(covered, corners, axis=0)(np.arange(n_frames) / n_frames * covered[-1]).tolist()
+
+    def two_columns_only(stations, n_frames):
+        return one_frame_at_a_time(stations[:, :2], n_frames)
+
+    wrong["On a random case a result of shape (17, 4) was expected, yours has (12, 4)"] = lambda stations, n_frames: (
+        one_frame_at_a_time(stations, 12)
+    )
+    wrong["On a random case a result of shape (17, 4) was expected, yours has (17, 2)"] = two_columns_only
+    right = [one_frame_at_a_time, by_scipy, lambda *arguments: ops.convert_to_tensor(by_scipy(*arguments))]
+    check_states(ex.closed_walk, wrong=wrong, right=right)
 
 
-def test_every_digit(check_states):
-    def unpaired(codes, n_classes):
-        return codes, np.eye(n_classes)
+def test_share_of_the_hand(check_states):
+    def of_all_numbers(table):
+        return np.var(table.mean(axis=1)) / np.var(table)
 
-    def whole_numbers(codes, n_classes):
-        return np.repeat(codes, n_classes, axis=0), np.tile(
-            np.arange(n_classes)[:, np.newaxis], (len(codes), n_classes)
-        )
+    def rows_taken_off(table):
+        table = table - table.mean(axis=1, keepdims=True)
+        return np.var(table.mean(axis=0)) / np.var(table)
 
-    def codes_tiled(codes, n_classes):
-        return np.tile(codes, (n_classes, 1)), np.tile(np.eye(n_classes), (len(codes), 1))
+    def unexplained(table):
+        return 1 - ex.share_of_the_hand.reference(table)
 
-    def both_repeated(codes, n_classes):
-        return np.repeat(codes, n_classes, axis=0), np.repeat(np.eye(n_classes), len(codes), axis=0)
+    def of_deviations(table):
+        return np.sqrt(ex.share_of_the_hand.reference(table))
 
-    def with_a_loop(codes, n_classes):
-        pairs = [(code, row) for code in codes for row in np.eye(n_classes)]
-        return np.array([code for code, _ in pairs]), np.array([row for _, row in pairs])
+    def mixed_variances(table):
+        table = table - table.mean(axis=0)
+        return np.var(table.mean(axis=1), ddof=1) / np.var(table, ddof=1)
+
+    def in_place(table):
+        table -= table.mean(axis=0)
+        return np.var(table.mean(axis=1)) / np.var(table)
+
+    def variance_within_rows(table):
+        table = table - table.mean(axis=0)
+        return 1 - np.mean(np.var(table, axis=1)) / np.var(table)
+
+    def by_sums_of_squares(table):
+        table = table - np.mean(table, axis=0, keepdims=True)
+        return table.shape[1] * sum(row.mean() ** 2 for row in table) / (table**2).sum()
+
+    def in_keras(table):
+        table = table - ops.mean(table, axis=0)
+        return ops.var(ops.mean(table, axis=1)) / ops.var(table)
 
     wrong = {
-        "(12, 2) and (12, 4)": unpaired,
-        "single 1": whole_numbers,
-        "keeps its code": codes_tiled,
-        "0, 1, 2, 0, 1, 2": both_repeated,
+        "each column's mean": of_all_numbers,
+        "yours is 0.": unexplained,
+        "standard deviations": of_deviations,
+        "divide by n - 1": mixed_variances,
+        "in place": in_place,
+        "explain everything: 1,": rows_taken_off,
     }
-    check_states(ex.every_digit, wrong=wrong, correct=with_a_loop)
+    check_states(ex.share_of_the_hand, wrong=wrong, right=[variance_within_rows, by_sums_of_squares, in_keras])

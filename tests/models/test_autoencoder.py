@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from course_utils.losses import bernoulli_nll
 from course_utils.models import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
@@ -144,3 +145,98 @@ def test_sides_that_cannot_be_halved():
 def test_images_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="incompatible"):
         build_dense_autoencoder(8)(IMAGES)
+
+
+def test_parts_that_are_no_models_are_refused():
+    model = build_dense_autoencoder(2, image_shape=SHAPE)
+    with pytest.raises(ValueError, match=r"`decoder` must be a `keras\.Model`\. Received: decoder=<Dense"):
+        Autoencoder(model.encoder, keras.layers.Dense(64))
+    with pytest.raises(ValueError, match=r"`encoder` must be a `keras\.Model`"):
+        Autoencoder(None, model.decoder)
+
+
+def test_parts_that_are_not_built_are_built_by_the_fit():
+    flat = IMAGES.reshape(24, 64)
+    model = Autoencoder(keras.Sequential([keras.layers.Dense(2)]), keras.Sequential([keras.layers.Dense(64)]))
+    model.compile("adam", "mse")
+    model.fit(flat, flat, verbose=0)
+    assert model.count_params() == 64 * 2 + 2 + 2 * 64 + 64
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_fit_without_loss_or_targets_says_what_to_write(eager):
+    model = build_dense_autoencoder(2, image_shape=SHAPE)
+    model.compile("adam", run_eagerly=eager)
+    for run in (model.fit, model.evaluate):
+        with pytest.raises(
+            ValueError, match=r"`Autoencoder` needs a loss: write `compile\(\.\.\., loss=bernoulli_nll\)`"
+        ):
+            run(IMAGES, IMAGES, verbose=0)
+    model.compile("adam", bernoulli_nll, metrics=["mse"], run_eagerly=eager)
+    for images in (IMAGES, tf.data.Dataset.from_tensor_slices(IMAGES).batch(8)):
+        for run in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=r"`Autoencoder` needs targets.*`fit\(images, images\)`"):
+                run(images, verbose=0)
+    assert model.predict(IMAGES, verbose=0).shape == IMAGES.shape
+
+
+@pytest.mark.parametrize("wrong", [np.repeat(IMAGES, 3, axis=-1), np.arange(24), IMAGES[:, :4]])
+def test_targets_of_another_shape_are_refused_and_not_broadcast(wrong):
+    model = build_dense_autoencoder(2, image_shape=SHAPE)
+    model.compile("adam", "mse", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"`targets` must have the output's shape \(24, 8, 8, 1\)\. Received: \(24,"):
+        model.fit(IMAGES, wrong, verbose=0)
+
+
+def test_weights_of_images_are_keras_own():
+    model = build_dense_autoencoder(2, image_shape=SHAPE)
+    model.compile("adam", bernoulli_nll, run_eagerly=True)
+    plain = model.evaluate(IMAGES, IMAGES, verbose=0)
+    assert model.evaluate(IMAGES, IMAGES, sample_weight=np.full(24, 2), verbose=0) == pytest.approx(2 * plain)
+
+
+@pytest.mark.parametrize("build", [build_dense_autoencoder, build_conv_autoencoder])
+def test_images_with_the_channels_first_are_refused(build):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match=r'write `keras.config.set_image_data_format\("channels_last"\)`'):
+            build(8)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_a_convolutional_autoencoder_without_levels_is_refused():
+    with pytest.raises(ValueError, match="`filters` must have an entry for each level, at least one"):
+        build_conv_autoencoder(8, filters=())
+
+
+def test_numpys_whole_numbers_are_as_good():
+    model = build_conv_autoencoder(np.int64(3), filters=tuple(np.array([2, 3])), image_shape=np.array(SHAPE).tolist())
+    assert model.encoder(IMAGES).shape == (24, 3)
+    assert build_dense_autoencoder(np.int32(3), hidden=[np.int8(4)], image_shape=SHAPE)(IMAGES).shape == IMAGES.shape
+
+
+@pytest.mark.parametrize("build", [lambda: build_dense_autoencoder(2, hidden=(5,), image_shape=SHAPE), lambda: _conv()])
+def test_export_of_a_trained_model(build, tmp_path):
+    model = build()
+    model.compile("adam", bernoulli_nll)
+    model.fit(IMAGES, IMAGES, verbose=0)
+    model.export(tmp_path / "model", verbose=False)
+    restored = tf.saved_model.load(tmp_path / "model")
+    np.testing.assert_allclose(restored.serve(IMAGES), model.predict(IMAGES, verbose=0), atol=1e-6)
+
+
+def _conv(unpooling="max"):
+    return build_conv_autoencoder(3, filters=(2,), unpooling=unpooling, image_shape=SHAPE)
+
+
+@pytest.mark.parametrize("unpooling", ["transposed", "max"])
+def test_trains_in_mixed_precision(unpooling):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = _conv(unpooling)
+        model.compile(keras.optimizers.Adam(0.01), bernoulli_nll)
+        losses = model.fit(IMAGES, IMAGES, epochs=3, verbose=0).history["loss"]
+        assert losses[2] < losses[0] and model.decoder.output.dtype == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")

@@ -37,3 +37,11 @@ def test_bad_number_of_classes(n_classes):
 def test_bad_image_shape():
     with pytest.raises(ValueError, match="`image_shape` must be"):
         build_classifier(image_shape=(28, 28))
+
+
+def test_images_too_small_for_its_layers_are_refused():
+    assert build_classifier(3, image_shape=(10, 11, 1)).output_shape == (None, 3)
+    with pytest.raises(
+        ValueError, match=r"`image_shape` must have sides of at least 10 pixels.*image_shape=\(28, 9, 1\)"
+    ):
+        build_classifier(image_shape=(28, 9, 1))

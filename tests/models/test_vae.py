@@ -1,12 +1,17 @@
 """VAEs: the KL term in the history, stock training, saving, cloning, bad input."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from course_utils.losses import bernoulli_nll
-from course_utils.metrics import iwae_bound, kl_divergence, sampled_terms
+from course_utils.metrics import iwae_bound, kl_divergence, negative_elbo_terms, sampled_terms
 from course_utils.models import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
 
 SHAPE = (6, 6, 1)
@@ -206,9 +211,12 @@ def test_iwae_refuses_what_it_cannot_weigh():
     model.compile("sgd", "mse", run_eagerly=True)
     with pytest.raises(ValueError, match=r"needs a `loss` that is a function .*Received: loss='mse'"):
         model.fit(IMAGES, IMAGES, verbose=0)
-    model.compile("sgd", bernoulli_nll, run_eagerly=True)
-    with pytest.raises(ValueError, match="takes no `sample_weight`"):
-        model.fit(IMAGES, IMAGES, sample_weight=np.ones(50), verbose=0)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(), run_eagerly=True)
+    with pytest.raises(ValueError, match=r"needs a `loss` that is a function"):
+        model.fit(IMAGES, IMAGES, verbose=0)
+    model.compile("sgd", keras.losses.binary_crossentropy, run_eagerly=True)  # one number per row of pixels
+    with pytest.raises(ValueError, match=r"`nll` must return one number per image, \(n,\)\. Received: \(96, 6, 6\)"):
+        model.fit(IMAGES, IMAGES, verbose=0)
 
 
 @pytest.mark.parametrize("k", [0, 2.5])
@@ -219,7 +227,7 @@ def test_iwae_needs_whole_numbers_of_codes(k):
 
 @pytest.mark.parametrize("beta", [-1, float("nan")])
 def test_beta_must_not_be_negative(beta):
-    with pytest.raises(ValueError, match=rf"`beta` must be non-negative\. Received: beta={beta}"):
+    with pytest.raises(ValueError, match=rf"`beta` must be non-negative and finite\. Received: beta={beta}"):
         _small_vae(beta=beta)
 
 
@@ -237,3 +245,197 @@ def test_other_bad_arguments():
         build_conditional_vae(2, 0)
     with pytest.raises(ValueError, match=r"`image_shape` must be \(height, width, channels\)"):
         build_dense_vae(2, image_shape=(28, 28))
+
+
+# β changed during a fit
+
+
+class Anneal(keras.callbacks.Callback):
+    """Sets β at the start of each epoch."""
+
+    def __init__(self, betas):
+        super().__init__()
+        self.betas = betas
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.kl_divergence.weight = self.betas[epoch]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_beta_changed_by_a_callback_takes_effect_in_the_traced_graph(jit_compile):
+    model = _small_vae()
+    model.encoder.get_layer("log_var").bias.assign([-60.0, -60.0])  # no noise: the loss is exact
+    model.compile(keras.optimizers.SGD(0.0), bernoulli_nll, jit_compile=jit_compile)
+    history = model.fit(IMAGES, IMAGES, batch_size=50, epochs=3, callbacks=[Anneal([0.0, 0.3, 2])], verbose=0).history
+    free, third, twice = history["loss"]
+    assert third - free == pytest.approx(0.3 * history["kl"][0], rel=1e-4) and history["kl"][0] > 50
+    assert twice - free == pytest.approx(2 * history["kl"][0], rel=1e-4)
+    assert model.kl_divergence.weight == 2 and model.get_config()["beta"] == 2
+
+
+def test_a_changed_beta_is_reported_saved_loaded_and_cloned(tmp_path):
+    model = _small_vae(beta=4.0)
+    model(IMAGES)
+    model.kl_divergence.weight = 0.3
+    assert model.get_config()["beta"] == 0.3
+    model.save(tmp_path / "vae.keras")
+    model.save_weights(tmp_path / "vae.weights.h5")
+    other = _small_vae()
+    other(IMAGES)
+    other.load_weights(tmp_path / "vae.weights.h5")
+    for copy in (keras.saving.load_model(tmp_path / "vae.keras"), keras.models.clone_model(model), other):
+        assert copy.kl_divergence.weight == 0.3
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), "1", None])
+def test_beta_can_not_become_negative(wrong):
+    model = _small_vae(beta=0.5)
+    with pytest.raises(ValueError, match=r"`weight` must be non-negative and finite\. Received: weight="):
+        model.kl_divergence.weight = wrong
+    assert model.kl_divergence.weight == 0.5
+
+
+def test_an_iwae_has_no_beta():
+    model = _small_iwae(3)
+    with pytest.raises(ValueError, match=r"`weight` of an `IWAE` is 1 and can't be changed\. Received: weight=0\.5"):
+        model.kl_divergence.weight = 0.5
+    assert model.kl_divergence.weight == 1
+
+
+# What a fit can't work with
+
+LABELLED = [IMAGES, LABELS]
+
+
+def _models():
+    vae = _small_vae()
+    return [
+        (vae, IMAGES),
+        (_small_iwae(3, vae), IMAGES),
+        (build_conditional_vae(2, 3, hidden=(12,), image_shape=SHAPE), LABELLED),
+    ]
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_weights_of_images_are_refused(eager):
+    for model, inputs in _models():
+        model.compile("sgd", bernoulli_nll, run_eagerly=eager)
+        for run in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=f"`{type(model).__name__}` takes no `sample_weight` and no `class_w"):
+                run(inputs, IMAGES, sample_weight=np.ones(50), verbose=0)
+
+
+def test_weights_of_classes_are_refused():
+    """Keras makes weights of images of them, by the largest entry of each target: here by the brightest pixel."""
+    flat = IMAGES.reshape(50, 36)
+    model = VAE(_encoder(2, 2, shape=(36,)), keras.Sequential([keras.Input((2,)), keras.layers.Dense(36, "sigmoid")]))
+    model.compile("sgd", bernoulli_nll)
+    with pytest.raises(ValueError, match="no `class_weight`"):
+        model.fit(flat, flat, class_weight={0: 1.0, 1: 2.0}, verbose=0)
+
+
+def test_a_fit_without_loss_or_targets_says_what_to_write():
+    for model, inputs in _models():
+        name = type(model).__name__
+        model.compile("adam")
+        with pytest.raises(ValueError, match=rf"`{name}` needs a loss: write `compile\(\.\.\., loss=bernoulli_nll\)`"):
+            model.fit(inputs, IMAGES, verbose=0)
+        model.compile("adam", bernoulli_nll)
+        with pytest.raises(ValueError, match=rf"`{name}` needs targets.*`fit\(images, images\)`"):
+            model.fit(inputs, verbose=0) if name == "ConditionalVAE" else model.fit(_dataset(), verbose=0)
+
+
+def _dataset():
+    return tf.data.Dataset.from_tensor_slices(IMAGES).batch(10)
+
+
+def _encoder(*widths, shape=SHAPE):
+    images = keras.Input(shape)
+    flat = keras.layers.Flatten()(images)
+    return keras.Model(images, [keras.layers.Dense(width)(flat) for width in widths])
+
+
+def test_parts_that_do_not_fit_together_are_refused():
+    decoder = _small_vae().decoder
+    for encoder, words in [
+        (_encoder(2, 2, 2), r"`encoder` must have two outputs, `mean` and `log_var`\. Received: 3"),
+        (_encoder(2), r"`encoder` must have two outputs.*Received: 1"),
+        (_encoder(2, 1), r"`log_var` must have the mean's shape \(None, 2\)\. Received: \(None, 1\)"),
+        (_encoder(3, 3), r"`decoder's input` must have the code's shape \(None, 3\)\. Received: \(None, 2\)"),
+        (keras.layers.Dense(2), r"`encoder` must be a `keras\.Model`"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            VAE(encoder, decoder)
+
+
+def test_a_subclassed_encoder_of_three_outputs_is_refused_in_its_first_call():
+    class Three(keras.Model):
+        def call(self, images):
+            return [keras.ops.mean(images, axis=(1, 2))] * 3
+
+    with pytest.raises(ValueError, match=r"`inputs` must be the pair \(mean, log_var\)\. Received: 3"):
+        VAE(Three(), _small_vae().decoder)(IMAGES)
+
+
+def test_channels_first_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        for build in (build_dense_vae, lambda width: build_conditional_vae(width, 10)):
+            with pytest.raises(ValueError, match="channels_first"):
+                build(2)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+# Export, precision, devices
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_export_of_a_trained_model(which, tmp_path):
+    model, inputs = _models()[which]
+    model.encoder.get_layer("log_var").bias.assign([-60.0, -60.0])  # no noise
+    model.compile(keras.optimizers.SGD(0.0), bernoulli_nll)
+    model.fit(inputs, IMAGES, verbose=0)
+    model.export(tmp_path / "model", verbose=False)
+    restored = tf.saved_model.load(tmp_path / "model")
+    np.testing.assert_allclose(restored.serve(inputs), model.predict(inputs, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_trains_and_is_scored_in_mixed_precision(precision):
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(precision)
+    try:
+        for model, inputs in _models():
+            model.compile(keras.optimizers.Adam(0.01), bernoulli_nll)
+            history = model.fit(inputs, IMAGES.astype("uint8"), batch_size=10, epochs=8, verbose=0).history
+            assert np.isfinite(history["loss"]).all() and history["loss"][7] < history["loss"][0]
+            assert history["kl"][0] > 0 and model.kl_divergence.weight == 1
+            if inputs is IMAGES:
+                distortion, rate = negative_elbo_terms(model, IMAGES, 20)
+                bound = iwae_bound(model, IMAGES, 20)
+                assert np.isfinite(bound).all() and bound.mean() >= -(distortion + rate).mean()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_mixed_precision_scores_as_single_precision_does():
+    """The same weights in both: bfloat16's three digits reach the bound, but nothing worse."""
+    vae = _small_vae()
+    expected = iwae_bound(vae, IMAGES, 20)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = _small_vae()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(vae.get_weights())
+    np.testing.assert_allclose(iwae_bound(mixed, IMAGES, 20), expected, rtol=0.01)
+
+
+def test_two_devices_share_a_batch_and_take_the_step_of_one():
+    """In a process of its own, as the number of devices is settled before TensorFlow starts."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    script = Path(__file__).with_name("two_devices.py")
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1] == "all well on two devices"

@@ -1,15 +1,11 @@
-"""The layers of a VAE against closed forms, the unpooling family on arrays worked by hand."""
+"""The unpooling family, by hand and as a whole."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from scipy import stats
 
-from course_utils.layers import BedOfNails2D, KLDivergence, MaxPoolingWithPositions2D, MaxUnpooling2D, Sampling
-
-MEAN = np.float32([[0.0, 0.0], [1.0, -2.0], [0.5, 0.1]])
-LOG_VAR = np.float32([[0.0, 0.0], [0.3, -1.0], [-2.0, 0.2]])
+from course_utils.layers import BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D
 
 
 def _numpy(tensor):
@@ -23,69 +19,6 @@ def _image(rows):
 
 def _plain(tensor):
     return _numpy(tensor)[0, :, :, 0].tolist()
-
-
-# The VAE's two layers
-
-
-def test_kl_layer_passes_on_and_adds_the_weighted_mean():
-    layer = KLDivergence(weight=3.0)
-    mean, log_var = layer((MEAN, LOG_VAR))
-    np.testing.assert_array_equal(_numpy(mean), MEAN)
-    np.testing.assert_array_equal(_numpy(log_var), LOG_VAR)
-    closed_form = np.mean((MEAN**2 + np.exp(LOG_VAR) - 1 - LOG_VAR).sum(axis=1) / 2)
-    assert _numpy(layer.kl) == pytest.approx(closed_form, rel=1e-6)
-    assert _numpy(sum(layer.losses)) == pytest.approx(3 * closed_form, rel=1e-6)
-
-
-def test_kl_layer_of_weight_zero_adds_nothing_and_still_measures():
-    layer = KLDivergence(0)
-    layer((MEAN, LOG_VAR))
-    assert _numpy(layer.kl) > 0 and _numpy(sum(layer.losses)) == 0
-
-
-@pytest.mark.parametrize("weight", [-1, -1e-9, float("nan")])
-def test_kl_layer_refuses_negative_weights(weight):
-    with pytest.raises(ValueError, match=rf"`weight` must be non-negative\. Received: weight={weight}"):
-        KLDivergence(weight)
-
-
-def test_kl_layer_refuses_different_shapes():
-    with pytest.raises(ValueError, match="`log_var` must have the mean's shape"):
-        KLDivergence()((MEAN, LOG_VAR[:, :1]))
-
-
-def test_samples_have_the_mean_and_variance_asked_for():
-    mean, log_var = np.tile(np.float32([[1.0, -2.0]]), (20000, 1)), np.tile(np.float32([[0.0, -3.0]]), (20000, 1))
-    codes = _numpy(Sampling(seed=0)((mean, log_var)))
-    assert codes.shape == (20000, 2)
-    for column, deviation in zip((0, 1), np.exp([0.0, -1.5])):
-        assert stats.kstest(codes[:, column], stats.norm(mean[0, column], deviation).cdf).pvalue > 1e-3
-
-
-def test_sampling_repeats_by_seed_but_not_by_call():
-    first, again, other = Sampling(seed=1), Sampling(seed=1), Sampling(seed=2)
-    one = _numpy(first((MEAN, LOG_VAR)))
-    np.testing.assert_array_equal(one, _numpy(again((MEAN, LOG_VAR))))
-    assert (one != _numpy(other((MEAN, LOG_VAR)))).all()
-    assert (one != _numpy(first((MEAN, LOG_VAR)))).all()
-
-
-def test_sampling_without_variance_is_the_mean():
-    np.testing.assert_allclose(_numpy(Sampling(0)((MEAN, np.full_like(MEAN, -80)))), MEAN, atol=1e-6)
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a GradientTape is TensorFlow's")
-def test_gradients_reach_mean_and_log_var():
-    """d code / d mean = 1 and d code / d log_var = (code - mean) / 2."""
-    import tensorflow as tf
-
-    mean, log_var, layer = tf.Variable(MEAN), tf.Variable(LOG_VAR), Sampling(seed=0)
-    with tf.GradientTape() as tape:
-        codes = layer((mean, log_var))
-    to_mean, to_log_var = tape.gradient(codes, [mean, log_var])
-    np.testing.assert_allclose(to_mean, np.ones_like(MEAN))
-    np.testing.assert_allclose(to_log_var, (codes - mean) / 2, rtol=1e-5)
 
 
 # The unpooling family
@@ -189,7 +122,7 @@ def test_gradients_go_through_pooling_and_unpooling():
 class TestWholeFamily:
     @pytest.mark.parametrize("size", [0, -2, 1.5, "2", None])
     def test_bad_size(self, layer_class, size):
-        with pytest.raises(ValueError, match=rf"`size` must be a positive whole number\. Received: size={size}"):
+        with pytest.raises(ValueError, match=rf"`size` must be a positive whole number\. Received: size={size!r}"):
             layer_class(size)
 
     def test_config(self, layer_class):
@@ -219,6 +152,9 @@ def test_positions_of_another_shape_are_refused():
         MaxUnpooling2D()((np.zeros((1, 2, 2, 1), np.float32), np.zeros((1, 4, 4, 1), np.float32)))
 
 
-def test_vae_layers_keep_their_configuration():
-    assert KLDivergence.from_config(KLDivergence(0.25).get_config()).weight == 0.25
-    assert Sampling.from_config(Sampling(7).get_config()).seed == 7
+@pytest.mark.parametrize("layer_class", [BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D])
+@pytest.mark.parametrize("shape", [(None, 6, 3), (4, None, 3), (None, None, 3)])
+def test_sides_that_are_not_known_are_refused(layer_class, shape):
+    inputs = keras.Input(shape)
+    with pytest.raises(ValueError, match=r"must be known, as in `keras.Input\(\(28, 28, 1\)\)`\. Received .*None"):
+        layer_class()([inputs, inputs] if layer_class is MaxUnpooling2D else inputs)

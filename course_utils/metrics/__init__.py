@@ -1,0 +1,25 @@
+"""Numbers that say how good a model is, one family a file."""
+
+from course_utils.metrics.images import psnr, ssim
+from course_utils.metrics.samples import precision_recall, squared_frechet_distance
+from course_utils.metrics.variational import (
+    active_units,
+    iwae_bound,
+    kl_divergence,
+    mutual_information,
+    negative_elbo_terms,
+    sampled_terms,
+)
+
+__all__ = [
+    "active_units",
+    "iwae_bound",
+    "kl_divergence",
+    "mutual_information",
+    "negative_elbo_terms",
+    "precision_recall",
+    "psnr",
+    "sampled_terms",
+    "squared_frechet_distance",
+    "ssim",
+]

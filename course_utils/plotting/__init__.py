@@ -1,0 +1,46 @@
+"""Every figure of the course. Functions take arrays, never models, and return the figure."""
+
+from course_utils.plotting.animation import animation, film
+from course_utils.plotting.charts import (
+    bands,
+    bars,
+    curves,
+    densities_on_plane,
+    histograms,
+    number_grids,
+    stacked_bars,
+    table,
+)
+from course_utils.plotting.images import encodings, image_rows, mosaic
+from course_utils.plotting.maps import (
+    arrows_on_plane,
+    gaussians_on_map,
+    images_on_map,
+    latent_maps,
+    path_on_map,
+    point_clouds,
+)
+from course_utils.plotting.style import DIGIT_COLOURS
+
+__all__ = [
+    "DIGIT_COLOURS",
+    "animation",
+    "arrows_on_plane",
+    "bands",
+    "bars",
+    "curves",
+    "densities_on_plane",
+    "encodings",
+    "film",
+    "gaussians_on_map",
+    "histograms",
+    "image_rows",
+    "images_on_map",
+    "latent_maps",
+    "mosaic",
+    "number_grids",
+    "path_on_map",
+    "point_clouds",
+    "stacked_bars",
+    "table",
+]
