@@ -285,7 +285,7 @@ def _any_distances(map_from_distances):
     returns=as_array,
 )
 def map_from_distances(distances, k):
-    """Places (n, k) on a map of k dimensions whose distances are as near as can be to those given, (n, n)."""
+    """Places (n, k) whose inner products are as near as can be to those that the given distances (n, n) imply."""
     squares = distances**2
     rows, columns = squares.mean(axis=1, keepdims=True), squares.mean(axis=0, keepdims=True)
     values, vectors = np.linalg.eigh(-(squares - rows - columns + squares.mean()) / 2)

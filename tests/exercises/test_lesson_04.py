@@ -211,16 +211,24 @@ def test_mixed_damage(check_states):
             "undamaged": lambda images, rng: correct(images, rng)[::-1],
             "never a black block nor salt and pepper": lambda images, rng: (gaussian_noise(images, 0.5, rng), images),
             "turn up alone": all_at_once,
-            "Draw every number from `rng`": lambda images, rng: correct(images, np.random.default_rng()),
+            "draw every number from `rng`": lambda images, rng: correct(images, np.random.default_rng()),
+            "Yours differ with Gaussian noise": lambda images, rng: (
+                [lambda: gaussian_noise(images, np.random.rand(), rng), *kinds(images, rng)[1:]][rng.integers(3)](),
+                images,
+            ),
             "Is there a seed inside": lambda images, rng: correct(
                 images, np.random.default_rng(rng.bit_generator.seed_seq.entropy)
             ),
-            "with a black block yours is always the same": one_size,
-            "with Gaussian noise yours is always the same": lambda images, rng: (
+            "with a black block yours hardly changes": one_size,
+            "with Gaussian noise yours hardly changes": lambda images, rng: (
                 [lambda: gaussian_noise(images, 0.4, rng), *kinds(images, rng)[1:]][rng.integers(3)](),
                 images,
             ),
-            "with salt and pepper yours is always the same": lambda images, rng: (
+            "over all of its range; with Gaussian noise": lambda images, rng: (
+                [lambda: gaussian_noise(images, rng.uniform(0.5, 1), rng), *kinds(images, rng)[1:]][rng.integers(3)](),
+                images,
+            ),
+            "with salt and pepper yours hardly changes": lambda images, rng: (
                 [kinds(images, rng)[0], lambda: salt_and_pepper(images, 0.2, rng), kinds(images, rng)[2]][
                     rng.integers(3)
                 ](),

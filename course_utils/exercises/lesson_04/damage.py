@@ -35,9 +35,12 @@ def check_three_kinds(mixed_damage):
 
 
 def check_fresh(mixed_damage):
-    first, second = (mixed_damage(_grey(), np.random.default_rng(5))[0] for _ in range(2))
-    if not np.array_equal(first, second):
-        return "two generators with the same seed must give the same damage. Draw every number from `rng`"
+    for (first, _), (second, _) in zip(_pairs(mixed_damage), _pairs(mixed_damage)):
+        if not np.array_equal(first, second):
+            return (
+                "two generators with the same seed must give the same damage, in whatever kind: draw every number "
+                f"from `rng`. Yours differ with {_kind(first)}"
+            )
     rng = np.random.default_rng(0)
     if len({mixed_damage(_grey(), rng)[0].tobytes() for _ in range(6)}) < 6:
         return "one generator used again must give fresh damage; yours repeats itself. Is there a seed inside?"
@@ -54,7 +57,10 @@ def check_strengths(mixed_damage):
         strengths.setdefault(kind, []).append(np.std(damaged) if kind == "Gaussian noise" else np.mean(damaged != 0.5))
     for kind, values in strengths.items():
         if np.std(values) < 0.04 * np.mean(values):
-            return f"the strength must change from batch to batch, but with {kind} yours is always the same"
+            return (
+                f"one strength holds for the whole batch and changes from batch to batch, over all of its range; with "
+                f"{kind} yours hardly changes"
+            )
 
 
 def _many_damaged(mixed_damage, kind):
