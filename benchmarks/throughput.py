@@ -20,7 +20,7 @@ from turns import BATCH, BATCHES, CALLS, LAYERS, products
 
 HERE = Path(__file__).parent
 SCRIPTS = {"tensorflow": "keras_peers.py", "jax": "keras_peers.py", "torch": "torch_peers.py"}
-ROUNDS = {"dense": 12, "conv": 12, "short": 4, "pooling": 6}
+ROUNDS = {"dense": 6, "conv": 4, "short": 4, "pooling": 6}
 TARGETS = [  # what, of which peer, at least so many times, which other peer
     ("dense VAE on TensorFlow", "dense: fit with fast, tensorflow", 1.5, "dense: train_step of Keras's example"),
     ("dense VAE on TensorFlow", "dense: fit with fast, tensorflow", 0.8, "dense: PyTorch"),
@@ -89,9 +89,10 @@ def readme(times, versions, seeds, load):
 Written by `make bench` on {datetime.date.today()}: {processor()}, {os.cpu_count()} cores, Python \
 {platform.python_version()}, {", ".join(f"{name} {version}" for name, version in versions.items())}.
 
-All rows train on the same images in batches of {BATCH} with Adam, each process with all cores. Rounds go in turn and \
-the best of {ROUNDS["dense"]} counts, so read the ratios; images a second are this machine's. *First* is the first \
-round, which traces and compiles as well. The load by other programs was {load:.1f} when it began\
+All rows train on the same images in epochs of {BATCHES} batches of {BATCH} with Adam, each process with all cores. \
+Rounds of an epoch go in turn and the best of {ROUNDS["dense"]} counts ({ROUNDS["conv"]} of the convolutional ones), \
+so read the ratios; images a second are this machine's. *First* is the first round, which traces and compiles as \
+well. The load by other programs was {load:.1f} when it began\
 {": threads that wait for each other suffer most, PyTorch's above all, so run it again in quiet" if load > 0.3 else ""}.
 
 ## Targets

@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-HIDDEN, LATENT_DIM, WIDTH, BATCH, BATCHES = 400, 20, 32, 128, 80
+HIDDEN, LATENT_DIM, WIDTH, BATCH = 400, 20, 32, 128
+BATCHES = 400  # nearly an epoch of MNIST: what `fit` costs before its first batch is shared by as many as in a lesson
 CALLS = 10  # of a layer in a round
 IMAGES = np.random.default_rng(0).random((BATCH * BATCHES, 28, 28, 1), dtype=np.float32)  # whole batches, grey
 LAYERS = [(784, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, LATENT_DIM), (HIDDEN, LATENT_DIM)]
