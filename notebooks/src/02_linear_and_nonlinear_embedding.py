@@ -534,7 +534,7 @@ def train_on_roll(start):
     """Codes and copies of the roll's test points, by a network trained from the random weights of this start."""
     keras.utils.set_random_seed(start)
     network, name = build_mirrored((3, 64, 64, 64, 2), "gelu", "linear"), f"autoencoder, start {start}"
-    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(125, quick=32), "learning_rate": 1e-2}
+    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(250, quick=32), "learning_rate": 1e-2}
     train(network, roll, name, **recipe)
     codes = network.encoder.predict(roll_test, batch_size=500, verbose=0)
     return codes, network.decoder.predict(codes, batch_size=500, verbose=0)
@@ -594,11 +594,11 @@ for name, code in {"the sheet itself": sheet, **roll_codes}.items():
     print(f"{name:21} rank correlation {straightness(code):.3f}, neighbours kept {neighbours_kept(code):.0%}  {error}")
 
 # %% [markdown]
-# **What to notice.** The autoencoder's error is next to nothing beside PCA's. Its code keeps most neighbours, PCA's less than a fifth. In each code the colours follow each other as they do along the sheet: the network has found it. But it has not laid it flat. The band is bent, wide at some
-# places and squeezed at others, and each start gives another picture. The two measures need not agree, either, on which of the starts is the best.
+# **What to notice.** The autoencoder's error is next to nothing beside PCA's: less than a hundredth of it, and from one start far less. Its code keeps most neighbours, PCA's less than a fifth. In each code the colours follow each other as they do along the sheet: the network has found it. But it has not laid it flat. The band is bent, wide at some
+# places and squeezed at others (the outer turn, yellow, into a small spot), and each start gives another picture. The two measures need not agree, either, on which of the starts is the best.
 #
 # That should not surprise. The loss asks that different points get different codes, smoothly enough for the decoder to follow. Nothing in it asks for straight lines or true distances. Any bent or
-# stretched version of the sheet serves it as well. An autoencoder finds *that* the roll has two dimensions.
+# stretched version of the sheet serves it as well. An autoencoder that is given two numbers shows that two are enough. It does not say where on the flat sheet a point lies.
 #
 # <details><summary><b>Question:</b> would a code of three numbers unroll the sheet better?</summary>
 #
@@ -623,7 +623,7 @@ for name, code in {"the sheet itself": sheet, **roll_codes}.items():
 
 # %% tags=["nbval-check-output"]
 def map_from_distances(distances, k):
-    """Places (n, k) on a map of k dimensions whose distances are as near as can be to those given, (n, n)."""
+    """Places (n, k) whose inner products are as near as can be to those that the given distances (n, n) imply."""
     return ...  # your code
 
 
@@ -635,7 +635,7 @@ map_from_distances = ex.map_from_distances.check(map_from_distances)
 # - **straight MDS**: your function, with straight-line distances through the air.
 # - **walking MDS**: your function again, with walking distances. Each point is joined to its ten nearest neighbours, and the distance of two points is the shortest way from neighbour to neighbour. This is **Isomap** (Tenenbaum et al., 2000).
 # - **LLE**, locally linear embedding (Roweis and Saul, 2000): writes each point as a weighted mean of its twelve nearest neighbours, and looks for a map where the same weights do.
-# - **kernel PCA** (Schölkopf et al., 1998): PCA with another inner product, here $e^{-\lVert x_i - x_j\rVert^2}$, which hardly sees points that are far apart.
+# - **kernel PCA** (Schölkopf et al., 1998): PCA with another inner product, here $e^{-\lVert x_i - x_j\rVert^2}$, which hardly sees points that are far apart. (The next turn of the roll is 0.6 away; that it still sees, $e^{-0.4} = 0.67$.)
 #
 # ### Prediction: which one lays it flat?
 #
@@ -665,11 +665,11 @@ ex.flattest.check(flattest, max(roll_maps, key=kept.get))
 
 # %% [markdown]
 # **What to notice.** With straight-line distances MDS is PCA, by another way: the variances agree, and the spiral stays. (It may keep a few more neighbours than PCA above, which was fitted to other points of the roll: the two smaller variances are so near each other that the plane tilts with the sample.) With walking distances the same few lines unroll the sheet: the
-# order along it is right, and nearly nine of ten neighbours are kept. LLE finds the order as well, but squeezes the map, and neighbours get lost. Kernel PCA with this kernel does not unroll it; nor did it when we tried $e^{-\gamma\lVert x_i - x_j\rVert^2}$ with $\gamma$ from 0.1 to 10.
+# order along it is right, and nearly nine of ten neighbours are kept. LLE finds the order as well. But its rule gives both coordinates of the map the same spread, so the long sheet is squeezed, and neighbours get lost (with twelve neighbours a point, the one setting that we ran). Kernel PCA with this kernel does not unroll it; nor did it when we tried $e^{-\gamma\lVert x_i - x_j\rVert^2}$ with $\gamma$ from 0.1 to 10.
 #
 # So is the autoencoder beaten? At laying flat, yes: it was never asked to. But look at what each one is.
 #
-# - The four maps are lists of places for the points that were given. A new point has no place (scikit-learn puts it between its neighbours), and a place without a point has no picture.
+# - Isomap and LLE give a list of places for the points that were given. A new point has to be fitted in afterwards, through its neighbours, and a place without a point has no picture. (Kernel PCA, like PCA, can place a new point; only PCA draws it again without further ado.)
 # - The autoencoder learned two functions, an encoder and a decoder, and from other points than those that you see here.
 # - MDS, straight or walking, and kernel PCA need $n\times n$ tables: for 60,000 digits, that is 3.6 billion entries.
 #
@@ -686,7 +686,7 @@ ex.flattest.check(flattest, max(roll_maps, key=kept.get))
 # Three things, at least, and they are easily mixed up. The units then were **logistic**: the sigmoid of lesson 01; ours are GELU. Steps are now scaled by **Adam**. And the initial weights come from **Glorot's rule** (Glorot and Bengio, 2010): a matrix
 # with $a$ inputs and $b$ outputs gets random weights of variance $2/(a+b)$, so that signals on their way forward and gradients on their way back keep their size.
 #
-# The rule was derived for units with a slope of 1 at zero. The sigmoid's slope there is 1/4. Its weights, says the same paper in passing, must be larger.
+# The rule was derived for units with a slope of 1 at zero. The sigmoid's slope there is 1/4. For its weights the same reasoning must ask for more.
 #
 # ### Exercise 6: by how much?
 #
@@ -707,15 +707,15 @@ for activation in (keras.activations.sigmoid, keras.activations.tanh, keras.acti
     print(f"{activation.__name__:8} {start_factor(activation):.1f}")
 
 # %% [markdown]
-# So there are three networks to compare, all with the same widths and a sigmoid at the very end: logistic units with Glorot's weights, logistic units with these weights times the factor (in all matrices that lead into logistic units, so in all but the code's), and GELU units with Glorot's weights as they are (without their factor of 2: we shall see that they do well without it).
+# So there are four networks to compare, all with the same widths and a sigmoid at the very end: logistic units with Glorot's weights, logistic units with these weights times the factor (in all matrices but the code's, which leads into linear units), and GELU units, again without and with their factor.
 
 # %% tags=["nbval-check-output"]
 WIDTHS = (784, 1000, 500, 250, 30)
-ARMS = {"sigmoid": ("sigmoid", 1), "sigmoid ×4": ("sigmoid", 4), "GELU": ("gelu", 1)}  # hidden units, factor
+ARMS = {"sigmoid": ("sigmoid", 1), "sigmoid ×4": ("sigmoid", 4), "GELU": ("gelu", 1), "GELU ×2": ("gelu", 2)}
 
 
 def build_arm(arm, start):
-    """The network of 2006 before any training: with these hidden units, and their initial weights times the factor."""
+    """The network of 2006 before any training: with the arm's hidden units, and initial weights times its factor."""
     keras.utils.set_random_seed(start)
     activation, factor = ARMS[arm]
     network = build_mirrored(WIDTHS, activation, "sigmoid")
@@ -753,12 +753,12 @@ for arm, ratio in left_over.items():
 # by the slope of the sigmoid, 1/4 at most. (Between the matrices 5 and 4 nothing is lost: the code has no sigmoid.)
 #
 # But multiply all initial weights (but the code's) by four, and most of the loss is gone: the first matrix gets one or two hundredths of the last one's, instead of a few hundred-thousandths. *The same units*, so it was not the sigmoid as such that made the gradient vanish, but mainly weights that were too small for it. Something is still lost: larger signals reach places where the sigmoid is flatter than at zero.
-# With GELU units all eight matrices are within a factor of ten, without any such care. Compare within a line, not between the lines: sigmoid units give out about 1/2 even where nothing comes in, and that alone makes the last gradient large. (GELU's slope at zero is 1/2, but signals that are larger than small pass with a slope near 1 or near 0.)
+# With GELU units all eight matrices get gradients of similar size, but small ones: signals shrink by about half in each layer on their way forward, since GELU's slope at zero is 1/2, and gradients by as much on their way back. The product of the two is the same everywhere. So a level line does not say that nothing is lost: with their factor of 2, GELU units have a line that is as level and stands hundreds of times higher. (A line falls to the left only where units give out something for nothing, as sigmoids do: about 1/2 where nothing comes in. That also makes their last gradient large, so compare sigmoid lines with GELU lines by their shape only.)
 #
 # ### Prediction: does it train?
 #
-# A gradient that arrives is one thing, a network that learns another. Each of the three networks is now trained twice, by gradient descent with **momentum** (0.9: each step continues nine tenths of the last) and by Adam, which divides each gradient by its own recent size, and so does not mind if it is small.
-# All get the same few epochs on the same part of the digits and the same schedule, each pair of network and rule the peak of the learning rate that suits it, and three starts.
+# A gradient that arrives is one thing, a network that learns another. Each of the four networks is now trained by gradient descent with **momentum** (0.9: each step continues nine tenths of the last). Those with GELU units are trained by Adam as well, which divides each gradient by its own recent size, and so does not mind if it is small.
+# All get the same few epochs on the same part of the digits and the same schedule, each pair of network and rule a peak of the learning rate that was chosen for it on validation digits, and three starts.
 #
 # Which network, sigmoid or sigmoid ×4, will *momentum* bring clearly below the error of the average digit (by 5% or more, from each start)?
 
@@ -773,21 +773,22 @@ def momentum(schedule):
 
 
 RULES = {"momentum": momentum, "Adam": keras.optimizers.Adam}
-RATES = {"sigmoid ×4, momentum": 3e-2}  # the peak of the learning rate; 0.001 for all others
-part, watched = x_train[: budget(10_000, quick=2_000)], x_valid[:1000]
+RATES = {"sigmoid ×4, momentum": 3e-2, "GELU ×2, momentum": 5e-3, "GELU ×2, Adam": 2e-3}  # peaks; all others: 0.001
+part, watched = x_train[: budget(6_400, quick=2_000)], x_valid[:1000]
 
 
 def compete(arm, rule, start):
     """Errors on 1,000 validation digits after each epoch, (epochs,)."""
     pair = f"{arm}, {rule}"
-    recipe = {"epochs": budget(5, quick=4), "batch_size": budget(125, quick=64), "learning_rate": RATES.get(pair, 1e-3)}
+    recipe = {"epochs": 4, "batch_size": budget(80, quick=50), "learning_rate": RATES.get(pair, 1e-3)}
     network, name = build_arm(arm, start), f"{pair}, start {start}"
     return train(network, part, name, rule=RULES[rule], validation_data=(watched, watched), **recipe)["val_loss"]
 
 
 # %%
-chosen = [("sigmoid", "momentum"), ("sigmoid ×4", "momentum"), ("GELU", "Adam")]
-pairs = budget([(arm, rule) for arm in ARMS for rule in RULES], quick=chosen)
+chosen = [("sigmoid", "momentum"), ("sigmoid ×4", "momentum"), ("GELU ×2", "Adam")]
+rest = [("GELU", "momentum"), ("GELU", "Adam"), ("GELU ×2", "momentum")]
+pairs = chosen + budget(rest, quick=[])
 curves = {f"{arm}, {rule}": np.array([compete(arm, rule, start) for start in STARTS]) for arm, rule in pairs}
 
 # %%
@@ -798,7 +799,7 @@ plotting.curves(
     "squared error, validation digits",
     log_y=True,
     levels={"average digit": average_error, "PCA-30": np.mean(squared_error(watched, project(watched, 30)))},
-    title="three networks, two rules: mean of the starts",
+    title="mean of the starts",
 )
 
 # %%
@@ -810,30 +811,32 @@ trained = [arm for arm in ("sigmoid", "sigmoid ×4") if left[f"{arm}, momentum"]
 ex.momentum_trains.check(momentum_trains, ("neither", "only sigmoid ×4", "both")[len(trained)])
 
 # %% [markdown]
-# **What to notice.** With sigmoid units and Glorot's weights, momentum takes the network to the error of the average digit and leaves it there: its line hugs the dashed one. The paper of 2006 says just that of a deep network without pre-training (for another set of images): that it always draws the average of the training data. Adam alone gets only a little below in these few epochs.
+# **What to notice.** With sigmoid units and Glorot's weights, momentum takes the network to the error of the average digit and leaves it there: its line hugs the dashed one. The paper of 2006 says just that of a deep network without pre-training (for another set of images): that it always draws the average of the training data.
 #
-# The same sigmoid units with initial weights four times as large learn, and with plain momentum. They end not far above GELU with Adam, the best pair. Adam is of no help to them at these rates: what it cures, gradients of very different sizes, is cured already. And GELU without Adam is slow here, since it bears no larger rate.
+# Now look at the factor. The same sigmoid units learn, by plain momentum, once their initial weights are four times as large. GELU units without their factor get hardly anywhere by momentum, and half of the way by Adam. With it they have the lowest errors of all, by either rule: after 320 steps Adam is below PCA-30, and momentum not far above.
 #
-# So most of what looks like the old units' fault is the fault of their initial weights. What GELU and Adam add is less: the lowest error, and ease. They need no factor, and the rate that came first to mind was right. That is what was measured, in few epochs on part of the digits, and no more. With carefully chosen initial weights and a carefully tuned momentum, plain
-# gradient descent has trained this very kind of autoencoder from scratch, and to the end (Sutskever et al., 2013). All six lines here are still above PCA-30.
+# So here the initial weights matter most, and the kind of unit next. The rule of descent matters little where the weights are right. Where they are too small, Adam helps GELU units out. (Sigmoid units hardly: in a trial with Adam and 400 steps, from three starts each, they were left with 92 to 100% of the average digit's error, and sigmoid ×4 with 54 to 59%, more than by momentum.) Had we compared old (sigmoid, small weights, momentum) with new (GELU, Adam), we should have given all the credit to units and rule. That is what was measured, in few epochs on part of the digits, and no more. With carefully chosen initial weights and a carefully tuned momentum, plain
+# gradient descent has trained this very kind of autoencoder from scratch, and to the end (Sutskever et al., 2013).
 #
-# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for a third of the steps: too few for all but GELU with Adam. There "neither" is the right prediction.)
+# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for half of the steps: too few for all but GELU ×2 with Adam. There "neither" is the right prediction.)
 #
-# <details><summary><b>Question:</b> why not one peak of the learning rate for all six?</summary>
+# <details><summary><b>Question:</b> why not one peak of the learning rate for all?</summary>
 #
-# It would not be fair, and that has to be tried. For momentum we tried rates from 0.00001 to 0.03, on validation digits or others that were held back:
+# It would not be fair, and that has to be tried. These were tried, on validation digits or others that were held back, from one start each, with 400 steps where nothing else is said:
 #
-# - sigmoid: at none of them does it leave the average digit's error. It gets 0.001.
-# - sigmoid ×4: at 0.001 and 0.003 it stayed at that error in a short trial; 0.01 took it to 64% of it in these five epochs, and 0.03 to 49%. It gets 0.03.
-# - GELU: best at 0.001. At 0.003 and at 0.01 it flies apart and does not come back.
+# - sigmoid: at no rate from 0.00001 to 0.03 does momentum leave the average digit's error. It gets 0.001.
+# - sigmoid ×4, momentum: 0.03 is best (48% of that error), 0.06 and 0.1 are worse (51%, 58%), and so is 0.01 (64%).
+# - GELU, momentum: best at 0.001. From 0.002 on it flies apart and does not come back.
+# - GELU ×2, momentum: 0.003 and 0.005 lead to 30% and 27%. 0.01 led to 24% from two starts, but flew apart from a third. It gets 0.005.
+# - Adam: 0.001 is best for sigmoid, sigmoid ×4 and GELU (tried: 0.0003 to 0.003). For GELU ×2 it is 0.002 (22%, against 37% at 0.0003 and 25% at 0.001; 0.003 does as well).
 #
-# With one peak of 0.001 for all, this lesson would have "shown" that larger initial weights are of no use to momentum. For Adam we tried 0.0003, 0.001 and 0.003 with the sigmoid network and with GELU, and 0.001 and 0.003 with sigmoid ×4: 0.001 is the best, or within 3% of it.
+# With one peak of 0.001 for all, this lesson would have "shown" that larger initial weights are of no use to momentum.
 #
 # </details>
 #
 # ## 13.87 against 3.00
 #
-# Now GELU and Adam, on more digits and for longer. One obstacle is left, and it is not optimisation. 2.8 million weights can learn the training digits by heart. More training then helps
+# Now GELU ×2 and Adam, on more digits and for longer. One obstacle is left, and it is not optimisation. 2.8 million weights can learn the training digits by heart. More training then helps
 # these digits only. More digits would help all. Can we make some? A digit that is turned a little, slanted or stretched is still a digit. So we **deform** most digits of each batch: with a random
 # matrix $A$, the identity plus normal random entries of standard deviation 0.05, the new picture has at place $u$ the grey of the old one at $A u$, both counted from the middle.
 # The target is the deformed digit itself. No two batches are the same, so there is little to learn by heart. (Made-up training data of this kind are called **augmentation**.)
@@ -862,8 +865,8 @@ shown = deformed_pair(twelve, np.random.default_rng(2), share=1)[0]
 plotting.image_rows({"training digit": twelve, "deformed": shown.reshape(-1, 28, 28, 1)})
 
 # %% [markdown]
-# The recipe: GELU, Glorot's weights, Adam with warm-up and cosine decay, and the squared error itself as the loss. (In 2006 the cross-entropy was trained and the squared error reported.) Adam's memory of
-# squared gradients is set to about twenty steps ($\beta_2 = 0.95$) instead of a thousand, and the peak of its steps is doubled. (Both, and the amount and the share of the deformations, were chosen on 10,000 training digits that were held back.) `FreshBatches` of the package
+# The recipe: GELU, Glorot's weights times 2, Adam with warm-up and cosine decay, and the squared error itself as the loss. (In 2006 the cross-entropy was trained and the squared error reported.) Adam's memory of
+# squared gradients is set to about twenty steps ($\beta_2 = 0.95$) instead of a thousand. (That, and the amount and the share of the deformations, were chosen on 10,000 training digits that were held back; the peak of the learning rate on the validation digits, with six epochs: 0.001, 0.002, 0.003 and 0.004 led to 4.76, 4.06, 3.85 and 3.82. Without the factor of 2 it was 4.50 at 0.002.) `FreshBatches` of the package
 # calls the function above anew for each batch.
 #
 # First a rehearsal on a small part of the digits, and a question to the validation digits: deform, or not?
@@ -877,21 +880,21 @@ def adam_short_memory(schedule):
 
 def train_deep(images, make_pair, name, epochs, start):
     """Trains the network of 2006 with today's recipe; returns it with its history."""
-    deep = build_arm("GELU", start)
+    deep = build_arm("GELU ×2", start)
     batches = FreshBatches(images, make_pair, batch_size=budget(125, quick=32), seed=start)
-    compile_with_schedule(deep, epochs * len(batches), learning_rate=2e-3, rule=adam_short_memory)
+    compile_with_schedule(deep, epochs * len(batches), learning_rate=3e-3, rule=adam_short_memory)
     return deep, deep.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks(name)).history
 
 
 # %%
-few = budget(3_000, quick=500)
+few = budget(1_000, quick=500)
 KINDS = budget({"as they are": same_pair}, quick={}) | {"deformed": deformed_pair}
 
 
 def rehearse(kind, start):
     """Errors on the few training digits and on the validation digits, (2,), after training on digits of this kind."""
     name = f"{few:,} digits {kind}, start {start}"
-    network, _ = train_deep(mnist.x_train[:few], KINDS[kind], name, budget(25, quick=4), start)
+    network, _ = train_deep(mnist.x_train[:few], KINDS[kind], name, budget(24, quick=4), start)
     return [test_error(network.predict(x, batch_size=500, verbose=0), x) for x in (x_train[:few], x_valid)]
 
 
@@ -902,6 +905,9 @@ few_mean, few_basis, _ = pca_basis(x_train[:few], 30)
 rehearsals["PCA-30 of the same digits"] = np.array(
     [[test_error(few_mean + (x - few_mean) @ few_basis @ few_basis.T, x) for x in (x_train[:few], x_valid)]]
 )
+print("squared error of the validation digits, start by start")
+for name, errors in rehearsals.items():
+    print(f"{name:32}", errors[:, 1].round(2))
 plotting.bars(
     {name: errors.mean(axis=0) for name, errors in rehearsals.items()},
     "squared error per digit",
@@ -911,13 +917,13 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** All networks did the same number of steps. Those that saw the digits as they are draw those digits better and validation digits worse: what they learned by heart is of no use elsewhere. PCA of the same digits learns little by heart: its two bars are the most alike. Deformed digits cost error on the training digits and pay it back on the validation digits, by more than the starts differ among themselves. (The quick profile trains on deformed digits only.)
+# **What to notice.** All networks did the same number of steps. Those that saw the digits as they are draw those digits best, and validation digits worse than PCA of the same digits does: what they learned by heart is of no use elsewhere. PCA learns less by heart: its two bars are more alike. Deformed digits cost error on the training digits and pay back more than that on the validation digits, from every start. (The quick profile trains on deformed digits only.) On so few digits and in so few steps PCA is still ahead of both on validation digits. More of both will change that.
 #
 # So the digits are deformed. With that all is chosen, the validation digits have done their duty, and the last training may have them as well: all 60,000, as PCA-30 had, and as the network of 2006 had.
 
 # %%
 all_images = x_all.reshape(-1, 28, 28, 1)
-deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(18, quick=7), start=2)
+deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(22, quick=7), start=2)
 deep_error, seen_error = (test_error(deep.predict(x, batch_size=500, verbose=0), x) for x in (x_test, x_all))
 
 # %%
@@ -942,12 +948,12 @@ plotting.image_rows({name: rows.reshape(-1, 28, 28, 1) for name, rows in {"test 
 
 # %% [markdown]
 # **What to notice.** This is how the paper's figure is laid out (which has a row for logistic PCA as well, with an error of 8.01): a test digit of each class and what is drawn from 30 numbers. PCA's strokes swim in grey, the autoencoder's are clean. The printed line says what the curved map is worth: PCA needs more than four times as many numbers for the same
-# error. (For the sake of time the network was trained from one start only. The distance to PCA is far too large to be the luck of a start; the first decimal of its error may be.)
+# error. (For the sake of time the network was trained from one start only. The distance to PCA is far too large to be the luck of a start. The lead over the figure of 2006 is thin: with 18 epochs it was at 2.93, and with 15, from another start, at 3.01, in trials of ours.)
 #
-# So pre-training is not needed any more to get a deep network going. Is it the same contest as in 2006? The network is, but for its units; the digits are, the measure is. The help is not: then it was pre-training, now it is Adam, GELU and deformed digits. Pre-training may well have helped against learning by heart, too. That we haven't tested.
+# So pre-training is not needed any more to get a deep network going. Is it the same contest as in 2006? The network is, but for its units; the digits are, the measure is. The help is not: then it was pre-training, now it is initial weights of the right size, GELU, Adam, the squared error itself as the loss, and deformed digits. Pre-training may well have helped against learning by heart, too. That we haven't tested.
 #
-# **Had the test digits a say?** Once. Without deformations, this network ended at 3.27 on the test digits and 1.91 on the training digits (30 epochs, in a trial of ours outside this notebook). It was then that we looked for a remedy, so test digits did have a part in the decision that there are deformations. That is a leak, if a small one, and the printed test error may be a little too good because of it.
-# Their amount and their share, $\beta_2$ and the learning rate were chosen on training digits that were held back, and the number of epochs by the time that a lesson may take. The rehearsal above is how it should have been done from the start: it comes to the same decision, and no test digit takes part.
+# **Had the test digits a say?** Once. Without deformations, this network (then without the factor of 2) ended at 3.27 on the test digits and 1.91 on the training digits (30 epochs, in a trial of ours outside this notebook). It was then that we looked for a remedy, so test digits did have a part in the decision that there are deformations. That is a leak, if a small one, and the printed test error may be a little too good because of it.
+# Their amount and their share and $\beta_2$ were chosen on training digits that were held back, the learning rate on the validation digits, and the number of epochs by the time that a lesson may take. The rehearsal above is how it should have been done from the start: it comes to the same decision, and no test digit takes part.
 #
 # (The pictures of PCA are cut off at black and white for display; its errors are not.)
 #
@@ -982,7 +988,7 @@ worst_roll = max(error for name, error in roll_errors.items() if name != "PCA")
 expect(
     "swiss roll: autoencoder's error, worst start, in % of PCA's",
     100 * worst_roll / roll_errors["PCA"],
-    at_most=budget(0.2, quick=20),
+    at_most=budget(3, quick=20),
 )
 expect("swiss roll: neighbours kept by walking MDS (Isomap)", 100 * kept["walking MDS"], at_least=80, unit="%")
 
@@ -996,10 +1002,17 @@ expect(
 )
 expect("error left by sigmoid and momentum, in % of the average digit's", left["sigmoid, momentum"].min(), at_least=98)
 expect(
-    "error left by GELU and Adam, in % of the average digit's",
-    left["GELU, Adam"].max(),
-    at_most=budget(50, quick=85),
+    "error left by GELU ×2 and Adam, in % of the average digit's",
+    left["GELU ×2, Adam"].max(),
+    at_most=budget(30, quick=85),
 )
+for rule in budget(("momentum", "Adam"), quick=()):  # for which quick has no time
+    factor = left[f"GELU, {rule}"].min() / left[f"GELU ×2, {rule}"].max()
+    what = f"GELU and {rule}: error without the factor as a multiple of that with it"
+    expect(what, factor, at_least={"momentum": 2.5, "Adam": 1.4}[rule])
+for kind in budget(("as they are",), quick=()):
+    saved = (rehearsals[f"trained on digits {kind}"] - rehearsals["trained on digits deformed"])[:, 1]
+    expect("squared error saved by deformed digits, validation digits, worst start", saved.min(), at_least=1.5)
 
 # %% [markdown]
 # ## Summary
@@ -1007,7 +1020,7 @@ expect(
 # - PCA: subtract the mean, take the singular vectors (the eigenvectors of the covariance matrix), keep the first $k$. The error is the variance that was dropped.
 # - A linear autoencoder with squared error ends in PCA's plane. Its axes are arbitrary; PCA within the plane brings them back.
 # - A bent surface needs a bent map. A nonlinear autoencoder copies a swiss roll through two numbers. It has no reason to lay it flat; Isomap has, but gives a list of places instead of an encoder and a decoder.
-# - Gradients vanish in a deep network of sigmoid units mainly because its usual initial weights are four times too small for them. With larger ones they train by plain momentum.
+# - Gradients vanish in a deep network of sigmoid units mainly because its usual initial weights are four times too small for them. With larger ones they train by plain momentum. GELU units, too, do far better with their factor of two, by either rule.
 # - The deep autoencoder of 2006 needs no pre-training today, and deformed digits keep it from learning too much by heart.
 #
 # ## Pitfalls
@@ -1015,7 +1028,7 @@ expect(
 # - **Forgetting the mean**, or taking it from the test digits. It belongs to the model, and it comes from the training digits.
 # - **Rows or columns.** `np.linalg.svd` returns $V^\top$: directions in rows. Mixing them up gives an orthonormal basis too, of no meaning.
 # - **Dividing by the spread out of habit.** It changes what PCA means. Do it where units differ.
-# - **Two changes at once.** Whoever swaps sigmoids with small weights for GELU learns that it helps, but not why. Change one thing at a time, and start from several random weights.
+# - **Two changes at once.** Whoever swaps sigmoids, small weights and momentum for GELU and Adam learns that it helps, but not why. Change one thing at a time, and start from several random weights.
 # - **Comparing bases column by column.** Signs, order and turns within the plane are arbitrary. Compare planes, by principal angles.
 # - **Sums and means.** 3.00 is a sum over 784 pixels; as Keras's `"mse"` it is 0.0038.
 #

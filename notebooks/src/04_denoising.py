@@ -14,17 +14,17 @@
 # %% [markdown]
 # # Denoising: an autoencoder that undoes damage
 #
-# A median filter knows nine pixels. A denoising autoencoder has seen fifty-five thousand digits, and it shows: from a picture
+# A median filter knows a dozen pixels. A denoising autoencoder has seen fifty-five thousand digits, and it shows: from a picture
 # that is mostly noise, it draws the digit.
 #
 # **You will learn**
 #
-# - how to turn lesson 01's autoencoder into a denoiser by changing one thing, its input;
+# - how to turn lesson 01's autoencoder into a denoiser by changing its input (and, for a practical reason, its loss);
 # - how to compare fairly with median, total-variation and non-local-means filters, in PSNR and SSIM;
 # - what a network trained with the mean squared error really answers, why the answer is blurred, and why it points to where
 #   data are likely: the door to diffusion models;
-# - where an autoencoder loses to a filter, and what a *residual* denoiser does about it;
-# - where every denoiser fails: on damage it was never trained on.
+# - where an autoencoder loses to a filter, and how to find out why;
+# - where a denoiser can fail without a warning: on damage it was never trained on.
 #
 # **You need** lesson 01 (encoder, code, decoder, `fit`). Convolutions are explained here as far as they are used; lesson 05 has
 # the rest.
@@ -168,9 +168,10 @@ for name, damage in damages.items():
 # - **Non-local means** (NLM): each pixel becomes a mean of pixels whose *surroundings* look alike, here of those at most 5 pixels away in each direction. $h$ says how alike is alike
 #   enough; the second setting is the strength of the noise that the method allows for.
 #
-# A comparison is only as good as its weaker side's tuning. So each filter gets its best setting **for each kind of damage**, from a small grid.
+# A comparison is only as good as its weaker side's tuning. So each filter gets its best setting **for each kind of damage**, from a small grid. (Where the best lies at its edge, larger ones were tried and were no better: weights to 2, neighbourhoods to 49 pixels, $h$ to 0.5.)
 
 # %%
+from scipy.optimize import minimize
 from skimage.filters import median
 from skimage.morphology import disk
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
@@ -207,8 +208,9 @@ FILTERS = {
 
 # %% [markdown]
 # And the brighter background? A filter that averages turns it into an even grey, which costs many decibels though any eye can see past it.
-# To be fair we offer each filter a last step that undoes it: output $= \operatorname{clip}(a \cdot \text{filtered} + b)$, a **gain** $a$ and an **offset** $b$
-# fitted by least squares, and used only where they help on the validation images. We report the filters with and without it.
+# White pixels lose as much, so the mean of a noisy stroke is 0.8, and the contrast has shrunk to 0.6.
+# To be fair we offer each filter a last step that undoes it: output $= \operatorname{clip}(a \cdot \text{filtered} + b)$, with the **gain** $a$ and the **offset** $b$ that give
+# the best PSNR on the validation images, *after* the clip. (Least squares before the clip would waste much of the gain on a background that the clip makes black anyway. Here they only say where the search begins.) We report the filters with and without it.
 
 
 # %%
@@ -221,9 +223,14 @@ def tune(settings, clean, damaged):
     plain, corrected = [], []
     for name, function in settings.items():
         restored = function(damaged)
-        gain, offset = np.polyfit(restored.ravel(), clean.ravel(), 1)
-        plain.append((np.mean(psnr(clean, restored)), name, 1.0, 0.0))
-        corrected.append((np.mean(psnr(clean, last_step(restored, gain, offset))), name, gain, offset))
+
+        def loss(step, restored=restored):
+            return -np.mean(psnr(clean, last_step(restored, *step)))
+
+        start = np.polyfit(restored.ravel(), clean.ravel(), 1)
+        found = minimize(loss, start, method="Nelder-Mead", options={"maxfev": budget(60, quick=20)})
+        plain.append((-loss((1.0, 0.0)), name, 1.0, 0.0))
+        corrected.append((-found.fun, name, *found.x))
     return max(plain)[1:], max(plain + corrected)[1:]
 
 
@@ -263,7 +270,7 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Total variation gives flat patches with a digit in them: it knows that images are smooth, and nothing else. Non-local means knows that small patches repeat, and leaves speckles where it finds no match.
+# **What to notice.** Total variation gives flat patches with a digit in them: it knows that images are flat in pieces, and nothing else. Non-local means knows that small patches repeat, and leaves speckles where it finds no match.
 # The gain and offset are worth a lot: without them the median looks best at Gaussian noise, with them it comes last. A careless comparison
 # would credit the network with all that. They are chosen for PSNR, though, and can cost SSIM where an offset lifts the black. Salt and pepper is the median's home, and against the missing block nothing helps.
 #
@@ -274,7 +281,7 @@ image_rows(
 # $$\text{minimise over } \theta \quad \mathbb E_{x,\, \tilde x}\; \ell\big(x,\ f_\theta(\tilde x)\big),$$
 #
 # where $f_\theta$ is encoder and decoder together, $\theta$ their weights, $\ell$ a loss, and the expectation runs over images $x$ and over all
-# the damaged versions $\tilde x$ that each can have. Nothing else changes. In particular, copying the input is no longer a good answer, so the bottleneck is
+# the damaged versions $\tilde x$ that each can have. Nothing else has to change. In particular, copying the input is no longer a good answer, so the bottleneck is
 # no longer needed to prevent it.
 #
 # The damage is made anew for every batch; a later section shows why. `FreshBatches` takes the images and a function of `(images, rng)` that returns the pair
@@ -298,7 +305,7 @@ print("inputs", inputs.shape, "targets", targets.shape)
 # $$\frac{\partial}{\partial t_i} (\hat x_i - x_i)^2 = 2\,(\hat x_i - x_i)\;\hat x_i\,(1 - \hat x_i), \qquad \frac{\partial}{\partial t_i}\,\text{cross-entropy} = \hat x_i - x_i.$$
 #
 # Most pixels of a digit are black, so the first thing a network learns is to answer black. There $\hat x_i \approx 0$, and the factor $\hat x_i(1-\hat x_i)$ switches the first gradient off,
-# even where $x_i = 1$. The convolutional network below, trained on the squared error for a pass over all digits, still answered black everywhere.
+# even where $x_i = 1$. (In a trial of ours that is not run here, the convolutional network below, trained on the squared error for a pass over all digits, still answered black everywhere.)
 # A later section shows that both losses have the same best answer.
 
 # %% tags=["nbval-check-output"]
@@ -340,9 +347,15 @@ def restore(model, images):
     return np.clip(model.predict(images, batch_size=200, verbose=0), 0, 1)
 
 
+# %%
+def deviation(scores):
+    """Standard deviation over the seeds, the first axis; 0 for a single one."""
+    return np.std(scores, axis=0, ddof=1 if len(scores) > 1 else 0)
+
+
 def report(name, scores):
     """Prints mean ± standard deviation of scores (n_seeds, 2), and returns them as an array."""
-    (decibels, similarity), (spread, spread_ssim) = np.mean(scores, axis=0), np.std(scores, axis=0)
+    (decibels, similarity), (spread, spread_ssim) = np.mean(scores, axis=0), deviation(scores)
     print(f"{name:22} PSNR {decibels:5.2f} ± {spread:.2f} dB, SSIM {similarity:.3f} ± {spread_ssim:.3f}")
     return np.array(scores)
 
@@ -369,7 +382,7 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** In PSNR 784-32-784 is 0.9 dB above the best filter (below it in the quick profile); in SSIM it is clearly better after the full training, for its background is black. Its code of 32 numbers is narrow, and one layer each way has little power to tell noise
+# **What to notice.** In PSNR 784-32-784 is a third of a decibel above the best filter (below it in the quick profile), in SSIM no better: not much for seeing fifty-five thousand digits. Its code of 32 numbers is narrow, and one layer each way has little power to tell noise
 # from strokes. The other one does better. It is deeper as well as wider, so this does not say which of the two
 # helped; the convolutional network below has no bottleneck at all.
 #
@@ -378,25 +391,30 @@ image_rows(
 # Noise is data that cost nothing. What happens if you damage each image only once, before training? A dense 784-128-784, the same few digits, the same number of steps.
 
 # %%
-few, unseen = mnist.x_train[:512], mnist.x_valid[:500]
+few, unseen = mnist.x_train[: budget(512, quick=256)], mnist.x_valid[:500]
 unseen_pair = gaussian_pair(unseen, np.random.default_rng(5))
-fixed_inputs, _ = gaussian_pair(few, np.random.default_rng(6))
-once = FreshBatches(few, lambda images, labels, rng: (labels, images), labels=fixed_inputs, batch_size=32)
-again = FreshBatches(few, gaussian_pair, batch_size=32)
-errors = {}
-for name, batches in {"fixed noise": once, "fresh noise": again}.items():
+
+
+def fixed_noise(seed):
+    """Batches whose noise was drawn once. `labels` travel along with their images: here they are the noisy inputs."""
+    noisy_few, _ = gaussian_pair(few, np.random.default_rng(seed))
+    return FreshBatches(few, lambda images, labels, rng: (labels, images), labels=noisy_few, batch_size=32, seed=seed)
+
+
+def fresh_noise(seed):
+    return FreshBatches(few, gaussian_pair, batch_size=32, seed=seed)
+
+
+# %%
+errors, watched = {}, {"validation_data": unseen_pair, "validation_batch_size": 500}
+for name, make_batches in {"fixed noise": fixed_noise, "fresh noise": fresh_noise}.items():
     runs = []
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
-        model = build_dense_autoencoder(128)
+        model, batches = build_dense_autoencoder(128), make_batches(seed)
         model.compile(keras.optimizers.Adam(3e-3), loss="binary_crossentropy", metrics=["mse"], **fast(model))
-        options = {
-            "epochs": 20,
-            "validation_data": unseen_pair,
-            "validation_batch_size": 500,
-            "verbose": 0,
-        }
-        runs.append(model.fit(batches, **options, callbacks=callbacks(f"{name}, seed {seed}")).history)
+        bar = callbacks(f"{name}, seed {seed}")
+        runs.append(model.fit(batches, epochs=20, **watched, verbose=0, callbacks=bar).history)
     errors[f"{name}, training"] = np.array([run["mse"] for run in runs])
     errors[f"{name}, unseen digits"] = np.array([run["val_mse"] for run in runs])
 bands(errors, "epoch", "mean squared error")
@@ -405,11 +423,11 @@ bands(errors, "epoch", "mean squared error")
 for name, runs in errors.items():
     print(f"{name:26} best {np.mean(np.min(runs, axis=1)):.4f}, last {np.mean(runs[:, -1]):.4f}")
 overfit = errors["fixed noise, unseen digits"][:, -1] / errors["fresh noise, unseen digits"][:, -1]
-print(f"fixed over fresh, last epoch, unseen digits: {np.mean(overfit):.2f} ± {np.std(overfit):.2f}")
+print(f"fixed over fresh, last epoch, unseen digits: {np.mean(overfit):.2f} ± {deviation(overfit):.2f}")
 
 # %% [markdown]
-# **What to notice.** With fixed noise the training error keeps falling while the error on unseen digits soon stalls and turns up again: the network learns the noise of each image by heart.
-# With fresh noise it never meets the same input twice. The curves still part, because the *digits* are few and do come back, but far less.
+# **What to notice.** With fixed noise the training error keeps falling while the error on unseen digits stalls after about twelve epochs, a fifth above that with fresh noise: the network learns the noise of each image by heart.
+# With fresh noise it never meets the same input twice. The curves still part, because the *digits* are few and do come back, but far less. (In the first few epochs the training error stands above the other: Keras averages it over the epoch, while the network still improves fast, and measures the other at the end.)
 #
 # ## What the network really answers
 #
@@ -512,9 +530,9 @@ print(f"best filter: {max(np.mean(psnr(clean, images)) for images in with_last_s
 print(f"dense 512-128: {np.mean(scores['dense 512-128'], axis=0)[0]:.2f} dB")
 
 # %% [markdown]
-# **What to notice.** In its own world the guess is all but perfect. On new digits a list of 10,000 is *no better than a filter*: it can only answer with digits that it has seen, whole ones. A tenfold larger world adds a decibel and a half; by that trend even the 55,000 that the networks learn from would stay below the dense one. (And the guess has the easier, unclipped noise here.)
+# **What to notice.** In its own world the guess is all but perfect. On new digits a list of 10,000 is *no better than a filter*: it can only answer with digits that it has seen, whole ones. A tenfold larger world adds a decibel and a half; by that trend the 55,000 that the networks learn from would reach some 17.3 dB, below the dense 512-128. (And the guess has the easier, unclipped noise here.)
 # A network has not stored its digits as wholes. It has learned strokes, and puts them together anew, so it is the better guesser for digits that it never saw.
-# So the network's answer is the posterior mean under a better, richer belief of what digits there are than a list.
+# So the network's answer is closer to the posterior mean over *all* digits than the list's is.
 #
 # ## The best guess points to where data are likely
 #
@@ -527,7 +545,7 @@ print(f"dense 512-128: {np.mean(scores['dense 512-128'], axis=0)[0]:.2f} dB")
 # $$\nabla \log p(\tilde x) = \sum_j w_j\, \frac{x^{(j)} - \tilde x}{\sigma^2} = \frac{\mathbb E[x\,|\,\tilde x] - \tilde x}{\sigma^2} .$$
 #
 # This is **Tweedie's formula**. It holds for every distribution of images, with an integral in place of the sum, as long as the noise is Gaussian and not clipped. The left side, the direction in which the density rises fastest, is called the **score**.
-# The right side is what a denoiser takes away, up to a factor. **To denoise is to step uphill in probability.** A network that is trained to denoise learns the score on the way, though nobody ever tells it a density: *denoising score matching* (Vincent 2011).
+# The right side is what a denoiser takes away, times $-1/\sigma^2$. **To denoise is to step uphill in probability.** A network that is trained to denoise learns the score on the way, though nobody ever tells it a density: *denoising score matching* (Vincent 2011).
 #
 # Believe no formula that you can check. On the left we put finite differences of $\log p$ along random directions $u$ in the space of 784 pixels; on the right the posterior mean.
 
@@ -561,12 +579,12 @@ expect("Tweedie's formula: largest deviation, as a share of the slope", worst, a
 three = np.array([[0.1, 0.2], [0.9, 0.3], [0.5, 0.9]])
 grid = np.linspace(-0.6, 1.6, 12)
 places = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
-fields = {f"σ = {sigma}": (posterior_mean(places, three, sigma) - places) / 4 for sigma in (0.15, 0.5)}
+fields = {f"σ = {sigma}": (posterior_mean(places, three, sigma) - places) / 4 for sigma in (0.15, 1.0)}
 arrows_on_plane(fields, places, three, xlabel="pixel 1", ylabel="pixel 2")
 
 # %% [markdown]
-# **What to notice.** Each arrow goes a quarter of the way from a noisy image to its best guess. With little noise the plane falls into three territories, and each arrow points at the image that rules there. With much noise the territories melt into one, and all arrows point to the middle.
-# That suggests a way to *make* images: start anywhere, follow the arrows of much noise to the region where images are, and let $\sigma$ shrink on the way, until one of them is chosen.
+# **What to notice.** Each arrow goes a quarter of the way from a noisy image to its best guess. With little noise the plane falls into three territories, and each arrow points at the image that rules there. With much noise the territories melt into one, and nearly all arrows point to the middle.
+# That suggests a way to *make* images: start anywhere, follow the arrows of much noise to the region where images are, and let $\sigma$ shrink on the way.
 #
 # ### A walk from noise to a digit
 #
@@ -607,16 +625,16 @@ at_digits = np.all(np.min(distances, axis=1) < 0.01)
 ex.walk_end.check(walk_end, "digits of the world" if at_digits else "new digits")
 
 # %% [markdown]
-# **What to notice.** Out of nothing but noise come digits, another one for each noise: a denoiser, used in small steps, *draws samples*. This is how **diffusion models** work; the walk above is their deterministic sampler (Song et al. 2021).
+# **What to notice.** Out of nothing but noise come digits, another one for each noise: a denoiser, used in small steps, *draws samples*. This is how **diffusion models** work; the walk above is a deterministic sampler of theirs (Euler steps of the probability-flow equation; Song et al. 2021).
 #
-# And every walk ends exactly at a digit of the small world. It must: the formula is exact, and in that world there are no other digits. Here is the remarkable part. A diffusion model has a trained network in place of the exact posterior mean. If the network were perfect on its training set,
+# And every walk ends exactly at a digit of the small world. It must: the last step answers with the best guess at $\sigma = 0.05$, and there a single digit has all the weight. Here is the remarkable part. A diffusion model has a trained network in place of the exact posterior mean. If the network were perfect on its training set,
 # it would only ever give back training images. It makes new ones because it is *not*: like the denoisers of this lesson, it has learned strokes rather than a list.
 #
 # **This is a good place for a break.** So far: what a denoiser answers, and what that means. After the break: better networks, and where they fail.
 #
 # ## A convolutional denoiser
 #
-# A dense layer must learn what a stroke looks like at each of the 784 places anew. A **convolution** learns it once: it slides one small set of weights, a *filter*, over the image. With `strides=2` it moves two pixels
+# A dense layer must learn what a stroke looks like at each of the 784 places anew. A **convolution** learns it once: it slides one small set of weights, a *kernel*, over the image. (Keras calls it a filter, too; it is not one of the filters above, and its argument `filters` is the number of kernels.) With `strides=2` it moves two pixels
 # at a time and so halves height and width; `Conv2DTranspose` with `strides=2` doubles them again. The code is then not a list of numbers but a **map**: a small image with many channels, each of
 # its places in charge of one region.
 #
@@ -635,7 +653,7 @@ for middle in range(4):
 #
 # ### Exercise 5: build the denoiser
 #
-# Return an `Autoencoder(encoder, decoder)` of convolutions only. Each entry of `filters` is a level of the encoder, that many channels at half the height and width; then come `middle` convolutions of 3 × 3 that keep shape and channels.
+# Return an `Autoencoder(encoder, decoder)` of convolutions only. Each entry of `filters` is a level of the encoder, that many channels at half the height and width; then, still in the encoder, come `middle` convolutions of 3 × 3 that keep shape and channels.
 # Use 4 × 4 kernels where the size changes, `padding="same"` throughout, and ReLU after every layer but the last. The decoder climbs back with one `Conv2DTranspose` a level, through the numbers of channels in reverse (for `filters=(24, 48)` to 24, then to the image's), and ends in a sigmoid. Encoder and decoder
 # are two `keras.Model`; `Autoencoder` comes from `course_utils.models`.
 
@@ -654,7 +672,7 @@ def conv():
     return build_denoiser((28, 28, 1), budget((24, 48), quick=(16, 32)), middle=3)
 
 
-print(f"code {conv().encoder.output.shape[1:]}, {conv().count_params():,} parameters")
+print(f"code {conv().encoder.output_shape[1:]}, {conv().count_params():,} parameters")
 print(f"the dense ones: {dense_32[0].count_params():,} and {dense_128[0].count_params():,} parameters")
 specialist = train(conv, "σ = 0.5", gaussian_pair, budget(2, quick=3), budget(2e-3, quick=4e-3))
 
@@ -662,13 +680,14 @@ specialist = train(conv, "σ = 0.5", gaussian_pair, budget(2, quick=3), budget(2
 scores["convolutional"] = [quality(clean, restore(model, noisy)) for model in specialist]
 scores = {name: report(name, several) for name, several in scores.items()}
 means = {name.replace(" ", "\n", 1): several[:, 0].mean() for name, several in scores.items()}
-spreads = {name.replace(" ", "\n", 1): several[:, 0].std() for name, several in scores.items()}
+spreads = {name.replace(" ", "\n", 1): deviation(several[:, 0]) for name, several in scores.items()}
 bars(means, "mean PSNR (dB)", spread=spreads, title="Gaussian noise, σ = 0.5, test digits")
 
 # %% tags=["picture"]
 best_filter = max(with_last_step, key=lambda name: np.mean(psnr(clean, with_last_step[name])))
 lead = scores["convolutional"][:, 0] - scores[best_filter][0, 0]
-print(f"{lead.mean():.1f} dB above the best filter: {error_left(lead.mean()):.0%} of its squared error")
+share = error_left(lead.mean())
+print(f"{lead.mean():.1f} dB above the best filter: {share:.0%} of its squared error (geometric mean of the images)")
 image_rows(
     {
         "noisy": noisy[:10],
@@ -689,7 +708,7 @@ image_rows(
 #
 # ### Exercise 6: mixed damage
 #
-# Write the function that `FreshBatches` calls for each batch. Pick one of the three kinds at random, all images of the batch alike, and a random strength: $\sigma$ up to 1, a share up to 0.5, a square block of side 4 to 14 pixels, both included.
+# Write the function that `FreshBatches` calls for each batch. Pick one of the three kinds at random, all images of the batch alike, and one random strength for the whole batch: $\sigma$ from 0 to 1, a share from 0 to 0.5, or a square block of side 4 to 14 pixels, both included.
 # You have `gaussian_noise(images, sigma, rng)`, which is your `add_noise`, `salt_and_pepper(images, amount, rng)` and `mask_block(images, size, rng)`.
 
 
@@ -773,19 +792,19 @@ curves(by_line, "σ of the noise", "mean PSNR (dB)", x=STRENGTHS)
 print(f"{'':12}" + "".join(f"{name:14}" for name in noises))
 for line in lines:
     several = [measured[name][line] for name in noises]
-    print(f"{line:12}" + "".join(f"{np.mean(values):5.2f} ± {np.std(values):.2f}  " for values in several))
+    print(f"{line:12}" + "".join(f"{np.mean(values):5.2f} ± {deviation(values):.2f}  " for values in several))
 
 # %%
 rows = {}
 for name in ("σ = 0.1", "σ = 1", "σ = 1.5"):
     _, damaged, *_ = runs[name]
-    rows |= {name: damaged[:10], f"specialist ({name})": restore(specialist[0], damaged[:10])}
-    rows[f"generalist ({name})"] = restore(generalist[0], damaged[:10])
+    rows |= {name: damaged[:10], f"specialist ({name}),\nno help": restore(specialist[0], damaged[:10])}
+    rows[f"generalist ({name}),\nno help"] = restore(generalist[0], damaged[:10])
 image_rows(rows)
 
 # %% [markdown]
 # **What to notice.** Away from its training the specialist's lead shrinks on both sides. (The flat line is the mean training digit, given as the answer to every image: whoever does not beat it might as well not look.) The pictures say more: it was taught that whatever sticks out of *this much* noise is a stroke, so it draws firm strokes out of stronger noise.
-# The generalist has met strong noise and is more cautious. It pays for that at $\sigma = 0.5$, where it had fewer lessons. Which of the two is better is a question about the noise to come.
+# The generalist has met noise up to $\sigma = 1$, and there it is more cautious. At 1.5 it, too, is beyond its training. It pays for that at $\sigma = 0.5$, where it had fewer lessons. Which of the two is better is a question about the noise to come.
 #
 # And look at the left end of the curves. At $\sigma = 0.1$ the filters win by far in PSNR, and the networks gain only one or two decibels over no restoring at all (in the quick profile none).
 #
@@ -886,9 +905,9 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Training was a good part of it: taught with this noise, the autoencoder gains two and a half decibels on the specialist. In PSNR it still loses to the filter, after one pass over the digits; in SSIM it is ahead.
-# Full size, with the other differences, is the greater step: the layers without a detour beat the best filter, even where they draw the image themselves. The subtraction adds a little more, about a quarter of a decibel, several times the spread of the seeds.
-# And all that with a fraction of the parameters. What looked like a law, "a network can't keep what needs no repair", was a matter of training and architecture.
+# **What to notice.** Training was a good part of it: taught with this noise, the autoencoder gains two and a half decibels on the specialist, although that one had first and last step to help it. It still loses to the filter, after one pass over the digits.
+# Full size, with the other differences, is the greater step: the layers without a detour beat the best filter in PSNR, even where they draw the image themselves. (In SSIM they are level with it.) The subtraction adds a little more, about a quarter of a decibel after this short training, several times the spread of the seeds.
+# And all that with a fourteenth of the autoencoder's parameters. What looked like a law, "a network can't keep what needs no repair", was a matter of training and architecture.
 #
 # Is the residual denoiser the better one, then? Train it on $\sigma = 0.5$, as well.
 
@@ -909,10 +928,10 @@ image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Here the autoencoder is ahead, and the pictures say why. Each answer of the residual denoiser rests on 11 × 11 pixels: it knows strokes, but no digits, and leaves clouds of doubt where only the digit as a whole could tell.
-# (The autoencoder also had more training. In the quick profile, with few digits to learn from, it is behind: so many more parameters ask for more data.)
+# **What to notice.** Here the autoencoder is ahead. A likely reason: each answer of the residual denoiser rests on 11 × 11 pixels, so it can know strokes, but no digits. It is not the only difference. The autoencoder has 14 times the parameters and had five times the steps, and no control separates these here.
+# (In the quick profile, with few digits to learn from, it is behind: so many more parameters ask for more data.)
 #
-# So weak noise asks for a way round the code, and strong noise for a wide view. A **U-Net** (Ronneberger et al. 2015) has both: an autoencoder with full-size paths around its code. It is the network in most diffusion models.
+# All this suggests a way round the code for weak noise, and a wide view for strong noise. A **U-Net** (Ronneberger et al. 2015) has both: an autoencoder with full-size paths around its code. It was the network in most of the first diffusion models.
 #
 # ## Damage that it never met
 #
@@ -969,12 +988,12 @@ image_rows(rows | {"original": originals[:10]})
 
 # %% [markdown]
 # **What to notice.** Thin white lines go surprisingly well: across the line they stand alone, as salt does. But where a line touches a stroke it may become one. And see the second column: the specialist, which knows Gaussian noise only, is good at salt and pepper too, for that is
-# also independent from pixel to pixel. The rest goes badly. Blotches, on which nobody is far above the mean digit, are as smooth and as wide as strokes, so the networks turn them into strokes and write digits that nobody wrote. A white block is taken for ink, though a black one was the generalist's third kind.
+# also independent from pixel to pixel. The rest goes badly. Blotches, on which nobody is far above the mean digit, are as smooth and as wide as strokes, so the networks turn them into strokes and write digits that nobody wrote. A white block is taken for ink, though a black one was the generalist's third kind. (The pictures show the networks without help and the filters with their last step. With the same help the networks are ahead there, too, by a decibel at the blotches and half of one at the white block. But that is the caution of a small gain, not a restored digit.)
 #
-# Low contrast is instructive. It destroys nothing, and gain and offset undo it: that is where the filters' decibels come from. A filter alone would leave the image as grey as it came (about 11 dB), and the networks do better than that even without help. But against filters *with* the last step they lose more than anywhere else: a background that is grey everywhere was in no training batch. The field calls that *out of distribution*. The stretch takes the trouble away,
-# and the network then sees a clean digit. What is left of the filters' lead is the detour again. For a filter the last step is enough, because it passes the dimmed image on: the median is **equivariant** to gain and offset, that is, a dimmed input gives a dimmed output; the other two are so for an offset, and for a gain if their setting is scaled with it. A network has that property only if someone builds it in.
+# Low contrast is instructive. It destroys nothing: to do nothing and take the last step would be exact, and total variation and non-local means come close to that, because their weakest settings change little. (The median has no weak setting. And without the last step a filter leaves the image as grey as it came, at about 11 dB.) The networks do better than those 11 dB even without help, but a background that is grey everywhere was in no training batch. The field calls that *out of distribution*.
+# Stretch and last step take that trouble away and bring nearly three decibels, for the network then sees a clean digit. It still redraws it, about as well as the median and much worse than the other two leave it: no training batch was free of damage, and every pixel takes the detour. Which of the two weighs more, this does not say. For a filter the last step is enough, because it passes the dimmed image on: the median is **equivariant** to gain and offset, that is, a dimmed input gives a dimmed output; the other two are so for an offset, and for a gain if their setting is scaled with it. A network has that property only if someone builds it in, or trains it in.
 #
-# The answer carries no warning. Some of these failures can be seen, others look like clean digits. The network does not know what it does not know.
+# Blur warned of a choice between originals that are *usual*. Of damage that is unusual the answer carries no warning. Some of these failures can be seen, others look like clean digits. The network does not know what it does not know.
 #
 # The dim pictures of the filters have a reason too. Where a filter can't tell blotch from stroke, the best gain is a small one: grey is the safe answer for the squared error. It is the same caution as the posterior mean's, with only two numbers to express it.
 #
@@ -994,19 +1013,24 @@ image_rows(rows | {"original": originals[:10]})
 #
 # ## What you should see
 #
-# The comparison is with the *best* of the three filters on these very test images, each tuned for that very damage: first the filters as scikit-image has them, then with our gain and offset, which is harder to beat.
+# The comparison is with the *best* of the three filters on these very test images, each tuned for that very damage: first with our gain and offset, which is harder to beat, then as scikit-image has them.
 
 # %% tags=["headline"]
 conv_scores = scores["convolutional"].mean(axis=0)
+what = "σ = 0.5: convolutional denoiser above the best filter with gain and offset"
+expect(what, np.mean(lead), at_least=budget(3, quick=0.1), unit="dB")
 expect(
-    "σ = 0.5: convolutional denoiser above the best filter",
+    "the same, above the best filter without them",
     conv_scores[0] - max(np.mean(psnr(clean, images)) for images in as_they_are.values()),
-    at_least=budget(4, quick=2),
+    at_least=budget(5, quick=2),
     unit="dB",
 )
-expect("the same, above the best filter with gain and offset", np.mean(lead), at_least=budget(3, quick=0.3), unit="dB")
-expect("its SSIM", conv_scores[1], at_least=budget(0.8, quick=0.7))
-expect("fixed noise, error on unseen digits as a multiple of that with fresh noise", np.mean(overfit), at_least=1.1)
+expect("its SSIM", conv_scores[1], at_least=budget(0.85, quick=0.7))
+expect(
+    "fixed noise, error on unseen digits as a multiple of that with fresh noise",
+    np.mean(overfit),
+    at_least=budget(1.15, quick=1.1),
+)
 
 
 # %%
@@ -1019,19 +1043,24 @@ for name in list(damages)[1:]:
     expect(
         f"{name}: generalist above the best filter",
         above_filters(name, "generalist"),
-        at_least=budget(0.7, quick=0.2),
+        at_least=budget(1.8, quick=0.2),
         unit="dB",
     )
 
 # %%
 residual_scores, direct_scores = (weak[f"full size, {kind}"][:, 0].mean() for kind in ("residual", "direct"))
 best_weak = weak[best_weak_filter][0, 0]
-expect("σ = 0.1: residual denoiser above the best filter", residual_scores - best_weak, at_least=0.5, unit="dB")
+expect(
+    "σ = 0.1: residual denoiser above the best filter",
+    residual_scores - best_weak,
+    at_least=budget(0.9, quick=0.2),
+    unit="dB",
+)
 expect("σ = 0.1: what the subtraction is worth", residual_scores - direct_scores, at_least=0.1, unit="dB")
 expect(
     "σ = 0.1: full-size layers above an autoencoder trained for the same noise",
     direct_scores - weak["autoencoder"][:, 0].mean(),
-    at_least=1.5,
+    at_least=budget(3.3, quick=1.5),
     unit="dB",
 )
 
@@ -1048,7 +1077,7 @@ expect(
 expect(
     "σ = 0.1: best filter above the autoencoder trained at σ = 0.1",
     best_weak - weak["autoencoder"][:, 0].mean(),
-    at_least=0.5,
+    at_least=budget(2.4, quick=0.5),
     unit="dB",
 )
 expect(
@@ -1057,12 +1086,16 @@ expect(
     at_least=budget(3, quick=1.5),
     unit="dB",
 )
+# %%
 expect(
-    "low contrast: best filter above the generalist, both with help",
-    -above_filters("low contrast", "generalist"),
-    at_least=4,
+    "low contrast: generalist with help, where to do nothing and take the last step would be exact",
+    np.mean(measured["low contrast"]["generalist"]),
+    at_most=27,
     unit="dB",
 )
+for name in ("blotches", "white block"):
+    left = np.mean(measured[name]["generalist, no help"]) - np.mean(measured[name]["mean digit"])
+    expect(f"{name}: generalist above the mean digit", left, at_most=1.5, unit="dB")
 
 # %% [markdown]
 # ## Summary
@@ -1071,15 +1104,15 @@ expect(
 # - The damage is drawn anew for every batch. Fixed noise is learned by heart.
 # - The squared error and the cross-entropy both lead to the posterior mean. Where much is possible, the mean is a blur.
 # - The posterior mean minus the noisy image is $\sigma^2$ times the score, the direction in which the density of noisy images rises (Tweedie). Small steps of denoising lead from noise to a sample.
-# - Knowledge of the images beats knowledge of smoothness, by a lot, where there is much to guess. Where there is little, what counts is to leave alone what is right: networks at full size did, our autoencoder, through its small map, did not.
-# - On damage that resembles the training's (independent from pixel to pixel) the lead may last; on other damage it shrinks or turns, and nothing in the answer warns you.
+# - Knowledge of the images beats knowledge of smoothness, by a lot, where there is much to guess. Where there is little, what counts is to leave alone what is right: small networks at full size did so after one short training; our autoencoder, with its small map, did not yet.
+# - On damage that resembles the training's (independent from pixel to pixel) the lead may last; on other damage it shrinks or turns, and no blur need warn you.
 #
 # ## Pitfalls
 #
 # - **A straw man for a baseline.** Default settings and a grey background that nobody corrects make any network shine. Tune the other side too, and not on test images.
 # - **A straw man for a network.** "Networks can't do it" is soon said of one that was trained on something else. Train it for the task, and try another architecture, before you say so.
 # - **Noise drawn once**, for instance before `fit`: see the curves above.
-# - **Squared error behind a sigmoid** with a mostly black target: the network may answer black for ever. Look at pictures after the first epoch.
+# - **Squared error behind a sigmoid** with a mostly black target: the network may answer black for a long time. Look at pictures after the first epoch.
 # - **Decibels of a mean, or mean of decibels?** The two differ. Here: PSNR of each image, then the mean.
 # - **Clipped or not?** It changes the problem: the mean, the best filter, and the numbers. Tweedie's formula holds without clipping only. Say which.
 # - **A clean picture is no proof.** A network can be wrong without a trace of noise left to warn you.
