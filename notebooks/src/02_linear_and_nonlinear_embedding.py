@@ -180,7 +180,7 @@ def pca_basis(x, k):
 # $$G = \frac1n X X^\top .$$
 #
 # Suppose that $G\,u = \lambda\,u$. Multiply both sides by $X^\top$ from the left. What does the result say about the vector $X^\top u$? How long is that vector, and how long should a direction be?
-# Write the function that finds the first $k$ directions of $n < d$ vectors, and never makes a $d \times d$ matrix. (You will need inner products again, where no vectors are known at all.)
+# Write the function that finds the first $k$ directions of $n < d$ vectors, and never makes a $d \times d$ matrix. Subtract the mean inside, again. (You will need inner products again, where no vectors are known at all.)
 
 
 # %% tags=["nbval-check-output"]
@@ -274,7 +274,7 @@ for part in 0.5, 0.9, 0.99:
 # %% [markdown]
 # **What to notice.** There is no foot of the cliff among the first forty: the variances fall and fall, with a small step after the sixth, but without an edge beyond which little comes. What the curve of the shares says is that half of all variance
 # sits in the first eleven directions, and that more than half of the 784 directions together hold less than one per cent. With pixels divided by their spread, many more directions are needed: the border's rare
-# specks now count as much as the strokes, and each speck is a direction of its own.
+# specks now count as much as the strokes, and specks have little in common.
 #
 # ### Step 5: reconstruct
 #
@@ -307,7 +307,7 @@ print(f"30 directions found after division by the spread: squared error {test_er
 
 # %% [markdown]
 # **What to notice.** With two numbers the 0 and the 1 can be told, with 30 nearly all; the grey ghosts around the strokes stay for long. The error of PCA-30 is the number of 2006.
-# (It does not depend on any training luck: whoever computes it from all 60,000 training digits must get it.) Thirty directions found after division leave a larger error, measured in the same grey values: they were spent on the border's specks.
+# (It does not depend on any training luck: whoever computes it from all 60,000 training digits must get it.) Thirty directions found after division leave a larger error, measured in the same grey values: they were chosen to serve a pixel near the border, in units of its own spread, as much as one in the middle, and that is not what this error counts.
 #
 # Why all this care about the mean? Leave step 1 out, and the first direction is spent on it.
 
@@ -594,11 +594,11 @@ for name, code in {"the sheet itself": sheet, **roll_codes}.items():
     print(f"{name:21} rank correlation {straightness(code):.3f}, neighbours kept {neighbours_kept(code):.0%}  {error}")
 
 # %% [markdown]
-# **What to notice.** The autoencoder's error is next to nothing beside PCA's: less than a hundredth of it, and from one start far less. Its code keeps most neighbours, PCA's less than a fifth. In each code the colours follow each other as they do along the sheet: the network has found it. But it has not laid it flat. The band is bent, wide at some
-# places and squeezed at others (the outer turn, yellow, into a small spot), and each start gives another picture. The two measures need not agree, either, on which of the starts is the best.
+# **What to notice.** The autoencoder's error is next to nothing beside PCA's: less than a hundredth of it, and from one start far less. Its code keeps most neighbours, PCA's less than a fifth. From start 2 the code is one band along which the colours follow each other as they do along the sheet: the network has found it. But it has not laid it flat: the band is bent, wide at some
+# places and squeezed at others (the outer turn, yellow, into a small spot). From starts 1 and 3 the band even runs across itself: the outer end comes to lie beyond the dark inner end. Where the two meet, points far apart on the sheet get nearly the same code, and that costs error, about thirty times that of start 2. Training has stopped there short of what two numbers can do. The two measures need not agree, either, on which of the starts is the best.
 #
 # That should not surprise. The loss asks that different points get different codes, smoothly enough for the decoder to follow. Nothing in it asks for straight lines or true distances. Any bent or
-# stretched version of the sheet serves it as well. An autoencoder that is given two numbers shows that two are enough. It does not say where on the flat sheet a point lies.
+# stretched version of the sheet that does not cross itself serves it as well. An autoencoder that is given two numbers shows that two are enough. It does not say where on the flat sheet a point lies.
 #
 # <details><summary><b>Question:</b> would a code of three numbers unroll the sheet better?</summary>
 #
@@ -753,7 +753,7 @@ for arm, ratio in left_over.items():
 # by the slope of the sigmoid, 1/4 at most. (Between the matrices 5 and 4 nothing is lost: the code has no sigmoid.)
 #
 # But multiply all initial weights (but the code's) by four, and most of the loss is gone: the first matrix gets one or two hundredths of the last one's, instead of a few hundred-thousandths. *The same units*, so it was not the sigmoid as such that made the gradient vanish, but mainly weights that were too small for it. Something is still lost: larger signals reach places where the sigmoid is flatter than at zero.
-# With GELU units all eight matrices get gradients of similar size, but small ones: signals shrink by about half in each layer on their way forward, since GELU's slope at zero is 1/2, and gradients by as much on their way back. The product of the two is the same everywhere. So a level line does not say that nothing is lost: with their factor of 2, GELU units have a line that is as level and stands hundreds of times higher. (A line falls to the left only where units give out something for nothing, as sigmoids do: about 1/2 where nothing comes in. That also makes their last gradient large, so compare sigmoid lines with GELU lines by their shape only.)
+# With GELU units all eight matrices get gradients of similar size, but small ones: signals shrink by about half in each layer on their way forward, since GELU's slope at zero is 1/2, and gradients by as much on their way back. The product of the two is the same everywhere. So a level line does not say that nothing is lost: with their factor of 2, GELU units have a line whose two ends agree about as well, with a bulge at the code, and which stands hundreds of times higher. (A line falls to the left only where units give out something for nothing, as sigmoids do: about 1/2 where nothing comes in. That also makes their last gradient large, so compare sigmoid lines with GELU lines by their shape only.)
 #
 # ### Prediction: does it train?
 #
@@ -815,8 +815,10 @@ ex.momentum_trains.check(momentum_trains, ("neither", "only sigmoid ×4", "both"
 #
 # Now look at the factor. The same sigmoid units learn, by plain momentum, once their initial weights are four times as large. GELU units without their factor get hardly anywhere by momentum, and half of the way by Adam. With it they have the lowest errors of all, by either rule: after 320 steps Adam is below PCA-30, and momentum not far above.
 #
-# So here the initial weights matter most, and the kind of unit next. The rule of descent matters little where the weights are right. Where they are too small, Adam helps GELU units out. (Sigmoid units hardly: in a trial with Adam and 400 steps, from three starts each, they were left with 92 to 100% of the average digit's error, and sigmoid ×4 with 54 to 59%, more than by momentum.) Had we compared old (sigmoid, small weights, momentum) with new (GELU, Adam), we should have given all the credit to units and rule. That is what was measured, in few epochs on part of the digits, and no more. With carefully chosen initial weights and a carefully tuned momentum, plain
+# So here the initial weights matter most, and the kind of unit next. The rule of descent matters little where the weights are right. Where they are too small, Adam helps GELU units out. (Sigmoid units hardly: in a trial with Adam and 400 steps, from three starts each, they were left with 92 to 100% of the average digit's error, and sigmoid ×4 with 54 to 59%, where momentum with as many steps left 45 to 49%.) Had we compared old (sigmoid, small weights, momentum) with new (GELU, Adam), we should have given all the credit to units and rule. That is what was measured, in few epochs on part of the digits, and no more. With carefully chosen initial weights and a carefully tuned momentum, plain
 # gradient descent has trained this very kind of autoencoder from scratch, and to the end (Sutskever et al., 2013).
+#
+# (PCA-30 is that of all 60,000 digits, these 1,000 among them: if anything, that favours PCA. The peaks of the learning rate were chosen on validation digits, too, so these percentages are a little too good.)
 #
 # (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for half of the steps: too few for all but GELU ×2 with Adam. There "neither" is the right prediction.)
 #
@@ -866,7 +868,7 @@ plotting.image_rows({"training digit": twelve, "deformed": shown.reshape(-1, 28,
 
 # %% [markdown]
 # The recipe: GELU, Glorot's weights times 2, Adam with warm-up and cosine decay, and the squared error itself as the loss. (In 2006 the cross-entropy was trained and the squared error reported.) Adam's memory of
-# squared gradients is set to about twenty steps ($\beta_2 = 0.95$) instead of a thousand. (That, and the amount and the share of the deformations, were chosen on 10,000 training digits that were held back; the peak of the learning rate on the validation digits, with six epochs: 0.001, 0.002, 0.003 and 0.004 led to 4.76, 4.06, 3.85 and 3.82. Without the factor of 2 it was 4.50 at 0.002.) `FreshBatches` of the package
+# squared gradients is set to about twenty steps ($\beta_2 = 0.95$) instead of a thousand. (That, and the amount and the share of the deformations, were chosen on 10,000 training digits that were held back; the peak of the learning rate on the validation digits, with six epochs: 0.001, 0.002, 0.003 and 0.004 led to 4.76, 4.06, 3.85 and 3.82. We took 0.003, since 0.004 gains next to nothing and is nearer to flying apart. Without the factor of 2 it was 4.50 at 0.002.) `FreshBatches` of the package
 # calls the function above anew for each batch.
 #
 # First a rehearsal on a small part of the digits, and a question to the validation digits: deform, or not?
@@ -952,8 +954,8 @@ plotting.image_rows({name: rows.reshape(-1, 28, 28, 1) for name, rows in {"test 
 #
 # So pre-training is not needed any more to get a deep network going. Is it the same contest as in 2006? The network is, but for its units; the digits are, the measure is. The help is not: then it was pre-training, now it is initial weights of the right size, GELU, Adam, the squared error itself as the loss, and deformed digits. Pre-training may well have helped against learning by heart, too. That we haven't tested.
 #
-# **Had the test digits a say?** Once. Without deformations, this network (then without the factor of 2) ended at 3.27 on the test digits and 1.91 on the training digits (30 epochs, in a trial of ours outside this notebook). It was then that we looked for a remedy, so test digits did have a part in the decision that there are deformations. That is a leak, if a small one, and the printed test error may be a little too good because of it.
-# Their amount and their share and $\beta_2$ were chosen on training digits that were held back, the learning rate on the validation digits, and the number of epochs by the time that a lesson may take. The rehearsal above is how it should have been done from the start: it comes to the same decision, and no test digit takes part.
+# **Had the test digits a say?** Twice. Without deformations, this network (then without the factor of 2) ended at 3.27 on the test digits and 1.91 on the training digits (30 epochs, in a trial of ours outside this notebook; so not only the deformations differ from the run above). It was then that we looked for a remedy, so test digits did have a part in the decision that there are deformations. That is a leak, if a small one, and the printed test error may be a little too good because of it.
+# Their amount and their share and $\beta_2$ were chosen on training digits that were held back, the learning rate on the validation digits, and the number of epochs by the time that a lesson may take. But it was raised to 22 when the test errors of the shorter trials were known, so "below 3.00" is no blind result. The distance to PCA does not hang on that. The rehearsal above comes to the decision for deformations without any test digit, but on a sixtieth of the digits, where learning by heart is worst. To do it properly one would train on the 55,000, with and without, and ask the validation digits.
 #
 # (The pictures of PCA are cut off at black and white for display; its errors are not.)
 #
