@@ -1,5 +1,7 @@
 """Exercise of lesson 04: batches with mixed damage."""
 
+import functools
+
 import numpy as np
 
 from course_utils.corruptions import gaussian_noise, mask_block, salt_and_pepper
@@ -63,27 +65,31 @@ def check_strengths(mixed_damage):
             )
 
 
-def _many_damaged(mixed_damage, kind):
-    """Those of four hundred batches that have suffered this kind of damage."""
-    batches = (mixed_damage(_grey(), np.random.default_rng(seed))[0] for seed in range(400))
-    return [damaged for damaged in batches if _kind(damaged) == kind]
+@functools.lru_cache(maxsize=1)  # three checks ask for the same
+def _by_kind(mixed_damage):
+    """Four hundred damaged batches, a list for each kind of damage."""
+    found = {"a black block": [], "salt and pepper": [], "Gaussian noise": []}
+    for seed in range(400):
+        damaged, _ = mixed_damage(_grey(), np.random.default_rng(seed))
+        found.setdefault(_kind(damaged), []).append(damaged)
+    return found
 
 
 def check_sides(mixed_damage):
-    blocks = np.concatenate(_many_damaged(mixed_damage, "a black block"))
+    blocks = np.concatenate(_by_kind(mixed_damage)["a black block"])
     sides = sorted({int(np.sqrt(np.sum(image == 0))) for image in blocks})
     if sides != list(range(4, 15)):
         return f"the block's side must be any whole number from 4 to 14, both included; yours are {sides}"
 
 
 def check_largest_share(mixed_damage):
-    share = max(np.mean(damaged != 0.5) for damaged in _many_damaged(mixed_damage, "salt and pepper"))
+    share = max(np.mean(damaged != 0.5) for damaged in _by_kind(mixed_damage)["salt and pepper"])
     if not 0.42 < share < 0.56:
         return f"the share of salt and pepper must go up to 0.5; in 400 batches yours goes up to {share:.2f}"
 
 
 def check_largest_sigma(mixed_damage):
-    spread = max(np.std(damaged) for damaged in _many_damaged(mixed_damage, "Gaussian noise"))
+    spread = max(np.std(damaged) for damaged in _by_kind(mixed_damage)["Gaussian noise"])
     rng, many = np.random.default_rng(0), np.full((20, 28, 28, 1), 0.5, np.float32)
     least, most = (np.std(gaussian_noise(many, sigma, rng)) for sigma in (0.85, 1.0))
     if not least < spread < most + 0.02:
