@@ -1,6 +1,7 @@
 """Exercise of lesson 04: batches with mixed damage."""
 
 import functools
+from collections import defaultdict
 
 import numpy as np
 
@@ -52,11 +53,11 @@ def check_fresh(mixed_damage):
 
 def check_strengths(mixed_damage):
     grey = np.full((40, 28, 28, 1), 0.5, np.float32)  # many pixels: that the share hit varies by chance hardly counts
-    strengths = {"Gaussian noise": [], "salt and pepper": [], "a black block": []}
+    strengths = defaultdict(list)
     for seed in range(40):
         damaged, _ = mixed_damage(grey, np.random.default_rng(seed))
         kind = _kind(damaged)
-        strengths.setdefault(kind, []).append(np.std(damaged) if kind == "Gaussian noise" else np.mean(damaged != 0.5))
+        strengths[kind].append(np.std(damaged) if kind == "Gaussian noise" else np.mean(damaged != 0.5))
     for kind, values in strengths.items():
         if np.std(values) < 0.04 * np.mean(values):
             return (
@@ -68,10 +69,10 @@ def check_strengths(mixed_damage):
 @functools.lru_cache(maxsize=1)  # three checks ask for the same
 def _by_kind(mixed_damage):
     """Four hundred damaged batches, a list for each kind of damage."""
-    found = {"a black block": [], "salt and pepper": [], "Gaussian noise": []}
+    found = defaultdict(list)
     for seed in range(400):
         damaged, _ = mixed_damage(_grey(), np.random.default_rng(seed))
-        found.setdefault(_kind(damaged), []).append(damaged)
+        found[_kind(damaged)].append(damaged)
     return found
 
 
