@@ -1,9 +1,10 @@
-"""What a fit is fed: images checked, binarised, made anew for each batch."""
+"""Batches: images checked, binarised, made anew for each batch, and what a model answers."""
 
+import keras
 import numpy as np
 import pytest
 
-from course_utils.batches import FreshBatches, binarise, binarised_pair, check_images
+from course_utils.batches import FreshBatches, binarise, binarised_pair, check_images, predict_in_batches
 
 # Checks, binarisation, fresh batches
 
@@ -103,3 +104,30 @@ def test_fresh_batches_hand_over_labels_with_their_images():
 def test_fresh_batches_refuse_labels_of_another_number():
     with pytest.raises(ValueError, match=r"`labels` must have one entry per image, 10\. Received: 9"):
         FreshBatches(_numbered(10), _noisy, labels=np.zeros(9))
+
+
+# Answers
+
+
+def test_predict_in_batches_gives_what_predict_gives():
+    rng = np.random.default_rng(0)
+    first, second = keras.Input((3,)), keras.Input((2,))
+    both = keras.layers.Concatenate()([first, second])
+    model = keras.Model([first, second], [keras.layers.Dense(4)(first), keras.layers.Dense(1)(both)])
+    alone = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    alone.compile("sgd", "mse", steps_per_execution=8)  # as `fast` compiles
+    for n in (1, 500, 1100):
+        inputs = [rng.random((n, 3), dtype=np.float32), rng.random((n, 2), dtype=np.float32)]
+        for ours, theirs in zip(predict_in_batches(model, inputs), model.predict(inputs, verbose=0), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+        np.testing.assert_allclose(
+            predict_in_batches(alone, inputs[0]), alone.predict(inputs[0], verbose=0), rtol=1e-5, strict=True
+        )
+
+
+def test_predict_in_batches_names_inputs_that_it_cannot_use():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"`inputs` .*at least 1. Received lengths: \[0\]"):
+        predict_in_batches(model, np.zeros((0, 3)))
+    with pytest.raises(ValueError, match=r"`inputs` .*one length.* Received lengths: \[4, 5\]"):
+        predict_in_batches(model, [np.zeros((4, 3)), np.zeros((5, 3))])

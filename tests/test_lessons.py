@@ -265,6 +265,33 @@ def test_build_stores_notebook_picture_and_tables(course, tmp_path, capsys):
         lessons.refresh_text("91")
 
 
+def test_another_number_for_the_quick_profile_asks_for_a_quick_run_only(course, tmp_path, monkeypatch):
+    record = {"error": None, "embedded": False, "seconds": 1, "peak_mib": 1, "met": 1, "missed": 0}
+
+    def pretend(lessons, profile, jobs, finished):
+        profiles.append(profile)
+        for source in lessons:
+            notebook = sources.read_source(source)
+            notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=profile)]
+            finished(source, notebook, record | {"seconds": {"quick": 20 + len(profiles), "full": 90}[profile]})
+
+    monkeypatch.setattr(runs, "run_all", pretend)
+    profiles, path = [], tmp_path / "notebooks" / "91_small.ipynb"
+    opening = HEADER + "# %% [markdown]\n# # Title\n\n# %%\n"
+    course("91_small", opening + "n = budget(8, quick=4)\n")
+    lessons.build("91", jobs=1)
+    course("91_small", opening + "n = budget(8, quick=2)  # fewer\n")
+    lessons.refresh_text("91")
+    cell = nbformat.read(path, as_version=4).cells[-1]
+    assert cell.source == "n = budget(8, quick=2)  # fewer" and cell.outputs[0].text == "full"
+    assert profiles == ["quick", "full", "quick"]
+    assert nbformat.read(path, as_version=4).metadata["course"]["quick_seconds"] == 23
+    for edited in ("n = budget(9, quick=2)\n", "n = least(8, quick=4)\n", "n = budget(8, quick=2)\nprint(n)\n"):
+        course("91_small", opening + edited)
+        with pytest.raises(SystemExit, match="needs a new run"):
+            lessons.refresh_text("91")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

@@ -1,6 +1,7 @@
 """Runs, stores and links the lessons. The Makefile's targets call this; `--help` lists what it does."""
 
 import argparse
+import ast
 import base64
 import os
 import re
@@ -80,24 +81,51 @@ def store(source, notebook, measured):
 
 
 def refresh_text(number):
-    """Puts edited Markdown into stored notebooks without a new run. Refuses where code has changed too."""
+    """Puts edits that a full run does not see into stored notebooks: text, comments, numbers for the quick profile.
+
+    Where code has changed in this way the quick run is timed anew. Refuses where other code has changed.
+    """
     for source in sources.find_lessons(number):
         path = sources.stored_path(source)
         if not path.is_file():
             print(f"{source.stem} has no stored notebook yet: make notebooks LESSON={source.stem[:2]}")
             continue
         stored = nbformat.read(path, as_version=4)
-        edited = sources.read_source(source, stored.metadata.get("course"))
-        executed = [cell for cell in stored.cells if cell.cell_type == "code"]
-        code = [cell for cell in edited.cells if cell.cell_type == "code"]
-        if [cell.source for cell in executed] != [cell.source for cell in code]:
+        measured = stored.metadata.get("course")
+        old, new = (code_cells(notebook) for notebook in (stored, sources.read_source(source, measured)))
+        if [full_code(cell) for cell in old] != [full_code(cell) for cell in new]:
             sys.exit(
                 f"{source.stem} has edited code cells, so it needs a new run: make notebooks LESSON={source.stem[:2]}"
             )
-        for new, old in zip(code, executed):
-            new.outputs, new.execution_count = old.outputs, old.execution_count
+        if [cell.source for cell in old] != [cell.source for cell in new]:
+            measured = measured | {"quick_seconds": quick_seconds(source)}
+        edited = sources.read_source(source, measured)
+        for executed, cell in zip(old, code_cells(edited)):
+            cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
         nbformat.write(edited, path)
     tables.write_tables()
+
+
+def code_cells(notebook):
+    return [notebook.cells[index] for index in runs.code_of(notebook)]
+
+
+def full_code(cell):
+    """What the full profile sees of a cell's code: all but comments and what stands after `quick=`."""
+    tree = ast.parse(cell.source)
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "budget":
+            call.keywords = [keyword for keyword in call.keywords if keyword.arg != "quick"]
+    return ast.dump(tree)
+
+
+def quick_seconds(source):
+    """Runs a lesson in the quick profile, alone, and returns its seconds."""
+    records = []
+    runs.run_all([source], "quick", 1, lambda source, notebook, record: records.append(record))
+    if records[0]["error"]:
+        sys.exit(f"The quick run of {source.stem} ended with {records[0]['error']}")
+    return records[0]["seconds"]
 
 
 def tidy(notebook):

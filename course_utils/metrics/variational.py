@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from course_utils.batches import predict_in_batches
 from course_utils.checks import check_images, check_rows, check_same_shape, check_whole
 from course_utils.losses import bernoulli_nll
 
@@ -145,7 +146,7 @@ class _SampledTerms(keras.Model):
 
 def _encode(vae, images):
     check_images(images, empty=False)
-    mean, log_var = vae.encoder.predict(images, batch_size=500, verbose=0)
+    mean, log_var = predict_in_batches(vae.encoder, images)
     return mean.astype(np.float32), log_var.astype(np.float32)
 
 

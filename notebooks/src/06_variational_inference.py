@@ -455,7 +455,7 @@ def mean_field_variances(cov):
 mean_field_variances = ex.mean_field_variances.check(mean_field_variances)
 
 # %%
-CLIMB = budget(300, quick=150)
+CLIMB = budget(300, quick=100)
 corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])  # "draws" with mean 0 and covariance I: the exact ELBO here
 paths = {
     "full covariance": climb(full, CLIMB, lambda noise_rng: noise_rng.standard_normal((64, 2))),
@@ -939,7 +939,7 @@ ex.few_guess.check(few_guess, few_options[int(np.digitize(few_gap, (1, 10)))])
 
 # %%
 x32, W32 = ops.convert_to_tensor((digits - mu).astype("float32")), ops.convert_to_tensor(W.astype("float32"))
-n_steps = budget(1000, quick=400)
+n_steps = budget(1000, quick=250)
 
 
 def climb_each(seed):
