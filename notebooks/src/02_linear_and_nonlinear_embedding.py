@@ -29,7 +29,7 @@
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.batches import FreshBatches, predict_in_batches
+from course_utils.batches import FreshBatches
 from course_utils.data import load
 from course_utils.exercises import lesson_02 as ex
 from course_utils.lesson import budget, expect, setup
@@ -341,7 +341,7 @@ for k in range(1, 13):
 #
 # All networks of this lesson are trained alike: by Adam unless we say otherwise, with a learning rate that warms up from zero during a twentieth of
 # the steps, and then falls back to zero along a cosine. Each batch of digits has a slightly different best plane, and the small
-# steps at the end average over many batches. Four helpers come from the package: `budget(a, quick=b)` is `a`, or `b` in the quick profile; `predict_in_batches(model, x)` is Keras's `model.predict(x)` with less to do at each call; `callbacks` shows progress and lets an interrupted fit go on;
+# steps at the end average over many batches. Three helpers come from the package: `budget(a, quick=b)` is `a`, or `b` in the quick profile; `callbacks` shows progress and lets an interrupted fit go on;
 # `fast` hands `compile` what makes the fit quicker and changes nothing else. (The expression `-(-n // b)` rounds $n/b$ up.)
 
 
@@ -382,7 +382,7 @@ def train_linear(start):
 # %%
 linear_runs = [train_linear(start) for start in STARTS]
 for start, (_, _, linear) in enumerate(linear_runs, start=1):
-    error = test_error(predict_in_batches(linear, x_test - mean), x_test - mean)
+    error = test_error(linear.predict(x_test - mean, batch_size=500, verbose=0), x_test - mean)
     print(f"linear autoencoder, start {start}: {error:.3f}, PCA {pca_errors[K]:.3f}")
 
 # %% [markdown]
@@ -534,10 +534,10 @@ def train_on_roll(start):
     """Codes and copies of the roll's test points, by a network trained from the random weights of this start."""
     keras.utils.set_random_seed(start)
     network, name = build_mirrored((3, 64, 64, 64, 2), "gelu", "linear"), f"autoencoder, start {start}"
-    recipe = {"epochs": budget(120, quick=40), "batch_size": budget(250, quick=32), "learning_rate": 1e-2}
+    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(250, quick=32), "learning_rate": 1e-2}
     train(network, roll, name, **recipe)
-    codes = predict_in_batches(network.encoder, roll_test)
-    return codes, predict_in_batches(network.decoder, codes)
+    codes = network.encoder.predict(roll_test, batch_size=500, verbose=0)
+    return codes, network.decoder.predict(codes, batch_size=500, verbose=0)
 
 
 # %%
@@ -774,7 +774,7 @@ def momentum(schedule):
 
 RULES = {"momentum": momentum, "Adam": keras.optimizers.Adam}
 RATES = {"sigmoid ×4, momentum": 3e-2, "GELU ×2, momentum": 5e-3, "GELU ×2, Adam": 2e-3}  # peaks; all others: 0.001
-part, watched = x_train[: budget(6_400, quick=1_600)], x_valid[:1000]
+part, watched = x_train[: budget(6_400, quick=2_000)], x_valid[:1000]
 
 
 def compete(arm, rule, start):
@@ -820,7 +820,7 @@ ex.momentum_trains.check(momentum_trains, ("neither", "only sigmoid ×4", "both"
 #
 # (PCA-30 is that of all 60,000 digits, these 1,000 among them: if anything, that favours PCA. The peaks of the learning rate were chosen on validation digits, too, so these percentages are a little too good.)
 #
-# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for less than half of the steps: too few for all but GELU ×2 with Adam. There "neither" is the right prediction.)
+# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for half of the steps: too few for all but GELU ×2 with Adam. There "neither" is the right prediction.)
 #
 # <details><summary><b>Question:</b> why not one peak of the learning rate for all?</summary>
 #
@@ -897,7 +897,7 @@ def rehearse(kind, start):
     """Errors on the few training digits and on the validation digits, (2,), after training on digits of this kind."""
     name = f"{few:,} digits {kind}, start {start}"
     network, _ = train_deep(mnist.x_train[:few], KINDS[kind], name, budget(24, quick=4), start)
-    return [test_error(predict_in_batches(network, x), x) for x in (x_train[:few], x_valid)]
+    return [test_error(network.predict(x, batch_size=500, verbose=0), x) for x in (x_train[:few], x_valid)]
 
 
 rehearsals = {f"trained on digits {kind}": np.array([rehearse(kind, start) for start in STARTS]) for kind in KINDS}
@@ -925,10 +925,8 @@ plotting.bars(
 
 # %%
 all_images = x_all.reshape(-1, 28, 28, 1)
-deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(22, quick=4), start=2)
-deep_error = test_error(predict_in_batches(deep, x_test))
-parts = np.array_split(x_all, 6)  # all at once would take a gigabyte
-seen_error = np.mean(np.concatenate([squared_error(x, predict_in_batches(deep, x)) for x in parts]))
+deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(22, quick=7), start=2)
+deep_error, seen_error = (test_error(deep.predict(x, batch_size=500, verbose=0), x) for x in (x_test, x_all))
 
 # %%
 plotting.curves(
@@ -947,7 +945,7 @@ enough = int(np.argmax(pca_errors <= deep_error))
 print(f"all test digits: autoencoder {deep_error:.3f}, PCA-30 {pca_errors[30]:.3f}")
 print(f"the training digits, as they are: autoencoder {seen_error:.3f}")
 print(f"PCA needs {enough} directions for the error that the autoencoder reaches with 30 numbers")
-pair = {"autoencoder, 30": predict_in_batches(deep, digits), "PCA, 30": np.clip(project(digits, 30), 0, 1)}
+pair = {"autoencoder, 30": deep.predict(digits, verbose=0), "PCA, 30": np.clip(project(digits, 30), 0, 1)}
 plotting.image_rows({name: rows.reshape(-1, 28, 28, 1) for name, rows in {"test digit": digits, **pair}.items()})
 
 # %% [markdown]
