@@ -374,7 +374,7 @@ def train_linear(start):
         keras.Sequential([keras.Input((K,)), layers.Dense(784, use_bias=False)], name="decoder"),
     )
     before = linear.decoder.get_weights()[0]
-    recipe = {"epochs": budget(10, quick=40), "batch_size": 250, "learning_rate": 3e-3}
+    recipe = {"epochs": budget(10, quick=25), "batch_size": 250, "learning_rate": 3e-3}
     train(linear, centred, f"linear 784-6-784, start {start}", **recipe)
     return before, linear.decoder.get_weights()[0], linear
 
@@ -534,7 +534,7 @@ def train_on_roll(start):
     """Codes and copies of the roll's test points, by a network trained from the random weights of this start."""
     keras.utils.set_random_seed(start)
     network, name = build_mirrored((3, 64, 64, 64, 2), "gelu", "linear"), f"autoencoder, start {start}"
-    recipe = {"epochs": budget(120, quick=50), "batch_size": budget(250, quick=32), "learning_rate": 1e-2}
+    recipe = {"epochs": budget(120, quick=30), "batch_size": budget(250, quick=32), "learning_rate": 1e-2}
     train(network, roll, name, **recipe)
     codes = network.encoder.predict(roll_test, batch_size=500, verbose=0)
     return codes, network.decoder.predict(codes, batch_size=500, verbose=0)
@@ -774,7 +774,7 @@ def momentum(schedule):
 
 RULES = {"momentum": momentum, "Adam": keras.optimizers.Adam}
 RATES = {"sigmoid ×4, momentum": 3e-2, "GELU ×2, momentum": 5e-3, "GELU ×2, Adam": 2e-3}  # peaks; all others: 0.001
-part, watched = x_train[: budget(6_400, quick=2_000)], x_valid[:1000]
+part, watched = x_train[: budget(6_400, quick=1_600)], x_valid[:1000]
 
 
 def compete(arm, rule, start):
@@ -820,7 +820,7 @@ ex.momentum_trains.check(momentum_trains, ("neither", "only sigmoid ×4", "both"
 #
 # (PCA-30 is that of all 60,000 digits, these 1,000 among them: if anything, that favours PCA. The peaks of the learning rate were chosen on validation digits, too, so these percentages are a little too good.)
 #
-# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for half of the steps: too few for all but GELU ×2 with Adam. There "neither" is the right prediction.)
+# (The quick profile trains three of the six pairs, from one start each, so that its ± 0.0 means nothing, for less than half of the steps: too few for all but GELU ×2 with Adam. There "neither" is the right prediction.)
 #
 # <details><summary><b>Question:</b> why not one peak of the learning rate for all?</summary>
 #
@@ -925,7 +925,7 @@ plotting.bars(
 
 # %%
 all_images = x_all.reshape(-1, 28, 28, 1)
-deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(22, quick=7), start=2)
+deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(22, quick=4), start=2)
 deep_error, seen_error = (test_error(deep.predict(x, batch_size=500, verbose=0), x) for x in (x_test, x_all))
 
 # %%
