@@ -286,6 +286,10 @@ def test_another_number_for_the_quick_profile_asks_for_a_quick_run_only(course, 
     assert cell.source == "n = budget(8, quick=2)  # fewer" and cell.outputs[0].text == "full"
     assert profiles == ["quick", "full", "quick"]
     assert nbformat.read(path, as_version=4).metadata["course"]["quick_seconds"] == 23
+    course("91_small", opening + "n = budget(8, quick=2)  # other words\n")
+    lessons.refresh_text("91")
+    assert nbformat.read(path, as_version=4).cells[-1].source.endswith("other words")
+    assert profiles == ["quick", "full", "quick"], "a comment asks for no run"
     for edited in ("n = budget(9, quick=2)\n", "n = least(8, quick=4)\n", "n = budget(8, quick=2)\nprint(n)\n"):
         course("91_small", opening + edited)
         with pytest.raises(SystemExit, match="needs a new run"):

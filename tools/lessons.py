@@ -83,7 +83,7 @@ def store(source, notebook, measured):
 def refresh_text(number):
     """Puts edits that a full run does not see into stored notebooks: text, comments, numbers for the quick profile.
 
-    Where code has changed in this way the quick run is timed anew. Refuses where other code has changed.
+    Where such numbers have changed the quick run is timed anew. Refuses where other code has changed.
     """
     for source in sources.find_lessons(number):
         path = sources.stored_path(source)
@@ -91,17 +91,16 @@ def refresh_text(number):
             print(f"{source.stem} has no stored notebook yet: make notebooks LESSON={source.stem[:2]}")
             continue
         stored = nbformat.read(path, as_version=4)
-        measured = stored.metadata.get("course")
-        old, new = (code_cells(notebook) for notebook in (stored, sources.read_source(source, measured)))
-        if [full_code(cell) for cell in old] != [full_code(cell) for cell in new]:
+        measured, executed = stored.metadata.get("course"), code_cells(stored)
+        edited = sources.read_source(source, measured)
+        if seen_code(edited, quick=False) != seen_code(stored, quick=False):
             sys.exit(
                 f"{source.stem} has edited code cells, so it needs a new run: make notebooks LESSON={source.stem[:2]}"
             )
-        if [cell.source for cell in old] != [cell.source for cell in new]:
-            measured = measured | {"quick_seconds": quick_seconds(source)}
-        edited = sources.read_source(source, measured)
-        for executed, cell in zip(old, code_cells(edited)):
-            cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+        if seen_code(edited, quick=True) != seen_code(stored, quick=True):
+            edited = sources.read_source(source, measured | {"quick_seconds": quick_seconds(source)})
+        for cell, old in zip(code_cells(edited), executed):
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
         nbformat.write(edited, path)
     tables.write_tables()
 
@@ -110,13 +109,13 @@ def code_cells(notebook):
     return [notebook.cells[index] for index in runs.code_of(notebook)]
 
 
-def full_code(cell):
-    """What the full profile sees of a cell's code: all but comments and what stands after `quick=`."""
-    tree = ast.parse(cell.source)
-    for call in ast.walk(tree):
+def seen_code(notebook, *, quick):
+    """What a run sees of the cells' code: no comments, and what stands after `quick=` only if `quick`."""
+    trees = [ast.parse(cell.source) for cell in code_cells(notebook)]
+    for call in (node for tree in trees if not quick for node in ast.walk(tree)):
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "budget":
             call.keywords = [keyword for keyword in call.keywords if keyword.arg != "quick"]
-    return ast.dump(tree)
+    return [ast.dump(tree) for tree in trees]
 
 
 def quick_seconds(source):

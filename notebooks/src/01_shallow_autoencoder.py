@@ -394,7 +394,7 @@ for seed in SEEDS:
         deep,
         mnist.x_train,
         f"deep, seed {seed}",
-        epochs=budget(14, quick=6),
+        epochs=budget(14, quick=8),
         learning_rate=2e-3,
         validation_data=(mnist.x_valid, mnist.x_valid),
     )

@@ -545,7 +545,7 @@ class CarefulKL(keras.layers.Layer):
 
 
 # %%
-DEPTH, DEEP_EPOCHS = budget(5, quick=3), budget(12, quick=6)  # sigmoid layers of the decoder
+DEPTH, DEEP_EPOCHS = budget(5, quick=3), budget(12, quick=8)  # sigmoid layers of the decoder
 
 
 def deep_parts():
