@@ -29,13 +29,13 @@
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.batches import FreshBatches
+from course_utils.batches import FreshBatches, predict_in_batches
 from course_utils.data import load
 from course_utils.exercises import lesson_02 as ex
 from course_utils.lesson import budget, expect, setup
 from course_utils.models import Autoencoder
 from course_utils.training import callbacks, fast
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import affine_transform
 from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 from sklearn.datasets import make_swiss_roll
@@ -341,7 +341,7 @@ for k in range(1, 13):
 #
 # All networks of this lesson are trained alike: by Adam unless we say otherwise, with a learning rate that warms up from zero during a twentieth of
 # the steps, and then falls back to zero along a cosine. Each batch of digits has a slightly different best plane, and the small
-# steps at the end average over many batches. Three helpers come from the package: `budget(a, quick=b)` is `a`, or `b` in the quick profile; `callbacks` shows progress and lets an interrupted fit go on;
+# steps at the end average over many batches. Four helpers come from the package: `budget(a, quick=b)` is `a`, or `b` in the quick profile; `predict_in_batches(model, x)` is Keras's `model.predict(x)` with less to do at each call; `callbacks` shows progress and lets an interrupted fit go on;
 # `fast` hands `compile` what makes the fit quicker and changes nothing else. (The expression `-(-n // b)` rounds $n/b$ up.)
 
 
@@ -382,7 +382,7 @@ def train_linear(start):
 # %%
 linear_runs = [train_linear(start) for start in STARTS]
 for start, (_, _, linear) in enumerate(linear_runs, start=1):
-    error = test_error(linear.predict(x_test - mean, batch_size=500, verbose=0), x_test - mean)
+    error = test_error(predict_in_batches(linear, x_test - mean), x_test - mean)
     print(f"linear autoencoder, start {start}: {error:.3f}, PCA {pca_errors[K]:.3f}")
 
 # %% [markdown]
@@ -536,8 +536,8 @@ def train_on_roll(start):
     network, name = build_mirrored((3, 64, 64, 64, 2), "gelu", "linear"), f"autoencoder, start {start}"
     recipe = {"epochs": budget(120, quick=30), "batch_size": budget(250, quick=32), "learning_rate": 1e-2}
     train(network, roll, name, **recipe)
-    codes = network.encoder.predict(roll_test, batch_size=500, verbose=0)
-    return codes, network.decoder.predict(codes, batch_size=500, verbose=0)
+    codes = predict_in_batches(network.encoder, roll_test)
+    return codes, predict_in_batches(network.decoder, codes)
 
 
 # %%
@@ -854,11 +854,10 @@ def same_pair(images, rng):
 def deformed_pair(images, rng, amount=0.05, share=0.7):
     """The same, with `share` of the digits turned, slanted and stretched at random."""
     n = int(share * len(images))
-    places = np.indices((28, 28)).reshape(2, 784) - 13.5  # row and column, from the middle
-    rows, columns = np.moveaxis((np.eye(2) + rng.normal(0, amount, (n, 2, 2))) @ places, 1, 0) + 13.5
-    digit = np.broadcast_to(np.arange(n)[:, np.newaxis], rows.shape)
-    vectors = images.reshape(-1, 784).copy()
-    vectors[:n] = map_coordinates(images[:n, :, :, 0], [digit, rows, columns], order=1)  # black outside
+    vectors, middle = images.reshape(-1, 784).copy(), np.array([13.5, 13.5])  # row and column
+    for i, A in enumerate(np.eye(2) + rng.normal(0, amount, (n, 2, 2))):
+        deformed = affine_transform(images[i, :, :, 0], A, offset=middle - A @ middle, order=1)  # black outside
+        vectors[i] = deformed.ravel()
     return vectors, vectors
 
 
@@ -897,7 +896,7 @@ def rehearse(kind, start):
     """Errors on the few training digits and on the validation digits, (2,), after training on digits of this kind."""
     name = f"{few:,} digits {kind}, start {start}"
     network, _ = train_deep(mnist.x_train[:few], KINDS[kind], name, budget(24, quick=4), start)
-    return [test_error(network.predict(x, batch_size=500, verbose=0), x) for x in (x_train[:few], x_valid)]
+    return [test_error(predict_in_batches(network, x), x) for x in (x_train[:few], x_valid)]
 
 
 rehearsals = {f"trained on digits {kind}": np.array([rehearse(kind, start) for start in STARTS]) for kind in KINDS}
@@ -926,7 +925,9 @@ plotting.bars(
 # %%
 all_images = x_all.reshape(-1, 28, 28, 1)
 deep, deep_history = train_deep(all_images, deformed_pair, "784-1000-500-250-30", budget(22, quick=4), start=2)
-deep_error, seen_error = (test_error(deep.predict(x, batch_size=500, verbose=0), x) for x in (x_test, x_all))
+deep_error = test_error(predict_in_batches(deep, x_test))
+parts = np.array_split(x_all, 6)  # all at once would take a gigabyte
+seen_error = np.mean(np.concatenate([squared_error(x, predict_in_batches(deep, x)) for x in parts]))
 
 # %%
 plotting.curves(
@@ -945,7 +946,7 @@ enough = int(np.argmax(pca_errors <= deep_error))
 print(f"all test digits: autoencoder {deep_error:.3f}, PCA-30 {pca_errors[30]:.3f}")
 print(f"the training digits, as they are: autoencoder {seen_error:.3f}")
 print(f"PCA needs {enough} directions for the error that the autoencoder reaches with 30 numbers")
-pair = {"autoencoder, 30": deep.predict(digits, verbose=0), "PCA, 30": np.clip(project(digits, 30), 0, 1)}
+pair = {"autoencoder, 30": predict_in_batches(deep, digits), "PCA, 30": np.clip(project(digits, 30), 0, 1)}
 plotting.image_rows({name: rows.reshape(-1, 28, 28, 1) for name, rows in {"test digit": digits, **pair}.items()})
 
 # %% [markdown]

@@ -36,6 +36,7 @@ from functools import partial
 
 import numpy as np
 from course_utils import plotting
+from course_utils.batches import predict_in_batches
 from course_utils.data import load
 from course_utils.exercises import lesson_05 as ex
 from course_utils.layers import BedOfNails2D, MaxPoolingWithPositions2D, MaxUnpooling2D
@@ -372,7 +373,7 @@ conv_pair = ex.conv_pair.check(conv_pair)
 # All trainings of this lesson share the rest of the recipe: Adam, with a learning rate that falls from its peak to zero along a cosine. What we report is the mean squared error (**MSE**, mean over all pixels of the squared
 # difference). The test digits come after a training and choose nothing; what had to be chosen was chosen on `x_valid`, 5,000 training images held back.
 #
-# Four helpers of the course appear here. `budget` picks a number by profile, `callbacks` shows progress and takes an interrupted fit up again, `fast` chooses what makes a fit fast on your machine, and `expect`, at the end, holds a number to its bound. A stopwatch takes the time of each epoch.
+# Five helpers of the course appear here. `budget` picks a number by profile, `callbacks` shows progress and takes an interrupted fit up again, `fast` chooses what makes a fit fast on your machine, `predict_in_batches(model, x)` is Keras's `model.predict(x)` with less to do at each call, and `expect`, at the end, holds a number to its bound. A stopwatch takes the time of each epoch.
 
 
 # %%
@@ -400,12 +401,8 @@ def train(model, name, images, n_epochs, learning_rate=5e-3, loss=bernoulli_nll)
     return min(watch.seconds) * 10_000 / len(images)
 
 
-def reconstruct(model, images):
-    return model.predict(images, batch_size=500, verbose=0)
-
-
 def mse(model, images):
-    return float(np.mean((reconstruct(model, images) - images) ** 2))
+    return float(np.mean((predict_in_batches(model, images) - images) ** 2))
 
 
 # %%
@@ -414,7 +411,7 @@ yours = Autoencoder(*conv_pair(32))
 train(yours, "your pair", some, budget(3, quick=2))
 print(f"test MSE {mse(yours, mnist.x_test):.4f}, {yours.count_params():,} parameters")
 shown = mnist.x_test[:10]
-plotting.image_rows({"original": shown, "your pair": reconstruct(yours, shown)})
+plotting.image_rows({"original": shown, "your pair": predict_in_batches(yours, shown)})
 
 # %% [markdown]
 # **What to notice.** This is a short training on part of the images: see which digits can be read already, and where strokes are still soft.
@@ -532,9 +529,9 @@ for key, name in UNPOOLINGS.items():
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
         models[name, seed] = build_conv_autoencoder(32, unpooling=key)
-        uneven["before", name, seed] = unevenness(variation(reconstruct(models[name, seed], tested)))
+        uneven["before", name, seed] = unevenness(variation(predict_in_batches(models[name, seed], tested)))
         train(models[name, seed], f"{name}, seed {seed}", some, budget(3, quick=2))
-        trained = variation(reconstruct(models[name, seed], tested))
+        trained = variation(predict_in_batches(models[name, seed], tested))
         unpooled_mse[name, seed] = mse(models[name, seed], mnist.x_test)
         uneven["after", name, seed], floors[name, seed] = unevenness(trained), floor_of(trained)
 
@@ -568,7 +565,9 @@ plotting.bars(
 )
 
 # %%
-plotting.image_rows({"original": shown} | {name: reconstruct(models[name, 1], shown) for name in UNPOOLINGS.values()})
+plotting.image_rows(
+    {"original": shown} | {name: predict_in_batches(models[name, 1], shown) for name in UNPOOLINGS.values()}
+)
 
 # %% [markdown]
 # **What to notice.** Compare differences with the spread beside them. Max unpooling has its positions besides the code and stands far apart. Of the other four, nearest neighbour is ahead by more than the spread; the others lie closer together. These four have the same encoder, the same number of weights and the same training, so
@@ -594,7 +593,7 @@ print(f"the image itself: 784 pixels of 8 bits = {784 * 8:,} bits")
 # costs. In the black background nearly all positions are 0, and a file compressor writes that much shorter. What it leaves is an upper bound on the information, for both.
 
 # %%
-codes, *remembered = told.encoder.predict(tested, batch_size=500, verbose=0)
+codes, *remembered = predict_in_batches(told.encoder, tested)
 
 
 def compressed_bits(images):
@@ -627,7 +626,7 @@ swaps = {
     "next one's code": [codes[other], *remembered],
     "next one's positions": [codes, *(p[other] for p in remembered)],
 }
-swapped = {name: told.decoder.predict(parts, batch_size=500, verbose=0) for name, parts in swaps.items()}
+swapped = {name: predict_in_batches(told.decoder, parts) for name, parts in swaps.items()}
 swap_mse = {name: float(np.mean((images - tested) ** 2)) for name, images in swapped.items()}
 for name, value in swap_mse.items():
     print(f"{name:24} test MSE {value:.4f}")
@@ -709,7 +708,7 @@ plotting.bars(
 # %%
 plotting.image_rows(
     {"original": shown}
-    | {f"{kind} {width}": reconstruct(fair[kind, width], shown) for kind, width in RIVALS if width < 128}
+    | {f"{kind} {width}": predict_in_batches(fair[kind, width], shown) for kind, width in RIVALS if width < 128}
 )
 
 # %% [markdown]

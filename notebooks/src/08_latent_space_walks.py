@@ -34,7 +34,7 @@
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.batches import FreshBatches, binarise, binarised_pair
+from course_utils.batches import FreshBatches, binarise, binarised_pair, predict_in_batches
 from course_utils.data import load
 from course_utils.exercises import lesson_08 as ex
 from course_utils.lesson import budget, expect, setup
@@ -53,8 +53,9 @@ setup(seed=8)
 mnist = load("mnist")
 
 # %% [markdown]
-# Four helpers stand in most cells that train. `budget(3, quick=4)` picks a number by profile, `fast(model)` holds the settings that make a fit fast,
-# `callbacks(name)` shows the progress and takes up an interrupted training, and `expect`, at the end, holds a number to a bound.
+# Five helpers come back throughout. `budget(3, quick=4)` picks a number by profile, `fast(model)` holds the settings that make a fit fast,
+# `callbacks(name)` shows the progress and takes up an interrupted training, `predict_in_batches(model, x)` is Keras's `model.predict(x)` with less to do at each
+# call, and `expect`, at the end, holds a number to a bound.
 #
 # # Part one: where the codes are
 #
@@ -82,7 +83,7 @@ print(f"accuracy on {len(mnist.x_test):,} test digits: {judge_accuracy:.4f}")
 # %%
 def judgement(images):
     """The digit that the judge sees in each image, and its confidence in it; both `(n,)`."""
-    probabilities = judge.predict(images, batch_size=500, verbose=0)
+    probabilities = predict_in_batches(judge, images)
     return probabilities.argmax(axis=1), probabilities.max(axis=1)
 
 
@@ -159,12 +160,12 @@ for name, vae in {"2-D VAE": flat, **{f"10-D VAE, seed {seed}": vae for seed, va
 # %%
 def decode(model, codes):
     """Images `(n, 28, 28, 1)` of the codes `(n, latent_dim)`."""
-    return model.decoder.predict(np.asarray(codes, "float32"), batch_size=500, verbose=0)
+    return predict_in_batches(model.decoder, np.asarray(codes, "float32"))
 
 
 def posterior(vae, images):
     """Mean and log-variance of each image's q(z|x), each `(n, latent_dim)`."""
-    return [part.astype("float64") for part in vae.encoder.predict(images, batch_size=500, verbose=0)]
+    return [part.astype("float64") for part in predict_in_batches(vae.encoder, images)]
 
 
 def draw_codes(mean, log_var):
@@ -499,7 +500,7 @@ for seed in SEEDS:
 
 def encode(model, images):
     """A code `(n, latent_dim)` for each image; of a VAE the mean, the middle of what its encoder says."""
-    codes = model.encoder.predict(images, batch_size=500, verbose=0)
+    codes = predict_in_batches(model.encoder, images)
     return (codes if model in autoencoders else codes[0]).astype("float64")
 
 
@@ -579,7 +580,7 @@ ex.best_sampler.check(best_sampler, max(by_rival, key=by_rival.get))
 
 # %%
 features = keras.Model(judge.inputs, judge.layers[-2].output)
-real = features.predict(mnist.x_test[:1000], batch_size=500, verbose=0)
+real = predict_in_batches(features, mnist.x_test[:1000])
 shown = {}
 for kind, place in (
     ("autoencoder", "one Gaussian,\nfull"),
@@ -588,7 +589,7 @@ for kind, place in (
     ("VAE", "mixture\nof 30"),
 ):
     pictures = [decode(model, codes[place][:1000]) for model, codes in zip(models[kind], drawn[kind])]
-    scores = np.array([precision_recall(real, features.predict(p, batch_size=500, verbose=0)) for p in pictures])
+    scores = np.array([precision_recall(real, predict_in_batches(features, p)) for p in pictures])
     (precision, recall), (p_spread, r_spread) = scores.mean(axis=0), over_seeds(scores)
     name = f"{kind}, {' '.join(place.split())}"
     print(f"{name:32} precision {precision:.2f} ± {p_spread:.2f}, recall {recall:.2f} ± {r_spread:.2f}")
@@ -991,7 +992,7 @@ conditional = train(
 # %%
 def style(images, labels):
     """Mean and log-variance of each image's q(z|x, c), each `(n, 10)`."""
-    parts = conditional.encoder.predict([images, one_hot[labels]], batch_size=500, verbose=0)
+    parts = predict_in_batches(conditional.encoder, [images, one_hot[labels]])
     return [part.astype("float64") for part in parts]
 
 
@@ -1014,7 +1015,7 @@ def every_digit(codes):
     """Pictures (n, 10, 28, 28, 1): each of the codes (n, 10) drawn as each of the ten digits."""
     repeated = np.repeat(np.asarray(codes, "float32"), 10, axis=0)
     labels = np.tile(one_hot, (len(codes), 1))
-    return conditional.decoder.predict([repeated, labels], batch_size=500, verbose=0).reshape(len(codes), 10, 28, 28, 1)
+    return predict_in_batches(conditional.decoder, [repeated, labels]).reshape(len(codes), 10, 28, 28, 1)
 
 
 order = np.argsort(slant(mnist.x_test))
