@@ -321,6 +321,36 @@ def test_build_stores_nothing_of_a_run_that_is_not_whole(course, tmp_path, monke
     assert not list((tmp_path / "notebooks").glob("*.ipynb"))
 
 
+@pytest.mark.parametrize(
+    ("stream", "text"), [("stderr", "RuntimeWarning: mean of an empty slice\n"), ("stdout", "error\n 2.0 ± nan\n")]
+)
+@pytest.mark.parametrize("spoilt", ["quick", "full"])
+def test_build_and_text_refuse_a_run_that_warns_or_prints_a_number_that_is_none(
+    course, tmp_path, monkeypatch, stream, text, spoilt
+):
+    record = {"error": None, "embedded": False, "seconds": 1, "peak_mib": 1, "met": 1, "missed": 0}
+
+    def pretend(lessons, profile, jobs, finished):
+        for source in lessons:
+            notebook = sources.read_source(source)
+            if profile == spoilt:
+                notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", name=stream, text=text)]
+            finished(source, notebook, dict(record))
+
+    monkeypatch.setattr(runs, "run_all", pretend)
+    with pytest.raises(SystemExit, match=r"a warning: RuntimeWarning|a number that is none: 2\.0 ± nan"):
+        lessons.build("91", jobs=1)
+    assert not list((tmp_path / "notebooks").glob("*.ipynb"))
+    if spoilt == "quick":
+        with pytest.raises(SystemExit, match=r"a warning|none"):
+            lessons.quick_seconds(tmp_path / "notebooks" / "src" / "91_small.py")
+
+
+def test_a_run_that_speaks_of_nanometres_is_stored():
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", name="stdout", text="3 nanometres\n")])
+    assert lessons.complaint(nbformat.v4.new_notebook(cells=[cell])) == ""
+
+
 def test_controls_that_died_with_their_kernel_are_not_stored():
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "interactive(...)"}
     cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", view)])

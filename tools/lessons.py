@@ -39,11 +39,13 @@ def build(number, jobs):
     lessons, quick, refused = sources.find_lessons(number), {}, []
 
     def timed(source, notebook, record):
-        quick[source] = record
+        quick[source] = record | {"error": record["error"] or complaint(notebook)}
 
     def stored(source, notebook, record):
-        if record["error"] or record["embedded"]:
-            why = record["error"] or "it ran without the full data set"
+        why = (
+            record["error"] or complaint(notebook) or ("it ran without the full data set" if record["embedded"] else "")
+        )
+        if why:
             refused.append(f"{source.stem} was not stored: {why} (the run is in {keep(source, notebook)})")
             return
         measured = {key: record[key] for key in ("seconds", "peak_mib", "met")}
@@ -58,6 +60,17 @@ def build(number, jobs):
     tables.write_tables()
     if refused:
         sys.exit("\n".join(refused))
+
+
+def complaint(notebook):
+    """The first thing in a run that no reader should meet and nbval passes over: a warning, a number that is none."""
+    streams = [output for cell in code_cells(notebook) for output in cell.outputs if output.output_type == "stream"]
+    for output in streams:
+        if output.name == "stderr":
+            return f"a warning: {output.text.strip()[:200]}"
+        for line in re.findall(r".*\bnan\b.*", output.text):
+            return f"a number that is none: {line.strip()[:200]}"
+    return ""
 
 
 def keep(source, notebook):
@@ -120,11 +133,13 @@ def seen_code(notebook, *, quick):
 
 def quick_seconds(source):
     """Runs a lesson in the quick profile, alone, and returns its seconds."""
-    records = []
-    runs.run_all([source], "quick", 1, lambda source, notebook, record: records.append(record))
-    if records[0]["error"]:
-        sys.exit(f"The quick run of {source.stem} ended with {records[0]['error']}")
-    return records[0]["seconds"]
+    outcome = []
+    runs.run_all([source], "quick", 1, lambda source, notebook, record: outcome.extend([notebook, record]))
+    notebook, record = outcome
+    why = record["error"] or complaint(notebook)
+    if why:
+        sys.exit(f"The quick run of {source.stem} ended with {why}")
+    return record["seconds"]
 
 
 def tidy(notebook):
