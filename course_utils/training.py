@@ -37,23 +37,24 @@ def callbacks(name):
     return [Resume(name), ProgressBar(name)]  # in this order, for what Resume prints stands above the bar
 
 
-def fast(model):
+def fast(model, steps=math.inf):
     """Keyword arguments of `compile` that make the model's fits fast: `model.compile("adam", "mse", **fast(model))`.
 
     On TensorFlow several batches are trained in one go, and callbacks hear of every 8th or 32nd alone. In the full
-    profile a model without convolutions is also compiled by XLA, which draws other random numbers. That costs a second
-    or two for each size of batch, the smaller last one too, and saves a few milliseconds a batch, so it pays after
-    about a thousand of them. Convolutions are slower with it. Other backends are as fast as they come.
+    profile a model without convolutions is also compiled by XLA, which draws other random numbers. That costs a few
+    seconds for each size of batch, the smaller last one too, and saves a few milliseconds a batch, so a fit of fewer
+    than a thousand batches is left as it is. Convolutions are slower with it. Other backends are as fast as they come.
 
     `make bench` measures it all; `benchmarks/README.md` tells what it found.
 
     Args:
         model: a `keras.Model` that is built.
+        steps: how many batches the fit will train on, in all epochs; many by default.
     """
     if keras.backend.backend() != "tensorflow":
         return {}
     kernels = [len(weight.shape) for weight in model.variables]
-    if profile() == "full" and kernels and max(kernels) == 2:  # those of convolutions have four axes
+    if profile() == "full" and steps >= 1000 and kernels and max(kernels) == 2:  # those of convolutions have four axes
         _compile_unheard()
         return {"jit_compile": True, "steps_per_execution": 32}
     return {"steps_per_execution": 8}

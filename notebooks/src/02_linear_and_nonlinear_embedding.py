@@ -350,7 +350,7 @@ def compile_with_schedule(model, steps, learning_rate, rule=keras.optimizers.Ada
     """Squared error; a learning rate that warms up to its peak and then falls to zero as a cosine."""
     warmup, decay = max(1, steps // 20), keras.optimizers.schedules.CosineDecay
     schedule = decay(0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup)
-    model.compile(optimizer=rule(schedule), loss=squared_error, **fast(model))
+    model.compile(optimizer=rule(schedule), loss=squared_error, **fast(model, steps))
 
 
 def train(model, x, name, *, epochs, batch_size, learning_rate, rule=keras.optimizers.Adam, **kwargs):
