@@ -293,7 +293,7 @@ class TestStoredNotebook:
     def test_says_what_it_cost(self, path):
         course = _read(path).metadata["course"]
         assert 0 < course["seconds"] <= 600 and 0 < course["quick_seconds"] <= 60
-        assert 0 < course["peak_mib"] < 5 * 1024 and course["met"] >= 1 and course["jobs"] >= 1
+        assert 0 < course["peak_mib"] < 4 * 1024 and course["met"] >= 1 and course["jobs"] >= 1
 
 
 def test_the_tables_are_current():

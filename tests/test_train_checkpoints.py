@@ -30,6 +30,8 @@ def recipe(tmp_path, monkeypatch):
     for name, value in {"N_TRAIN": 40, "SCORE_K": 20, "SLICE": 5}.items():
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+    compile_ = keras.Model.compile
+    monkeypatch.setattr(keras.Model, "compile", lambda *args, jit_compile, **kwargs: compile_(*args, **kwargs))
     return module
 
 
