@@ -39,8 +39,8 @@ overfit_guess = Prediction(
     "overfit_guess",
     "Whose reconstruction errors rise more, in percent, from training digits to test digits?",
     "The gap in nats is by far the largest with s = 0.05, but nats there are errors times 1/(2s²) = 200. The percents "
-    "say which network has learnt more by heart.",
-    "Divide what you expect of the loss by the factor that stands before the squared error.",
+    "say whose errors grow more on digits that it has not seen.",
+    "The gap in nats will be largest at s = 0.05. By which factor are squared errors multiplied there?",
     options=("s = 0.05", "s learned"),
 )
 
@@ -193,6 +193,8 @@ def _off_by_a_tenth(answer):
     got = answer(images, images + 0.1)
     if np.isclose(got, 0.01):
         return "0.01 is the variance. Its square root is the standard deviation, 0.1"
+    if np.isclose(got, 0.1 * np.sqrt(32 / 31)):
+        return f"Divided by N - 1? No mean is estimated here, so the likelihood asks for N: 0.1, yours is {got:.4g}"
     if not np.isclose(got, 0.1):
         return f"If every pixel is off by 0.1, the best deviation is 0.1, yours is {got:.4g}"
 

@@ -59,7 +59,7 @@ class Prediction:
 
     def _choice(self, guess):
         texts = {_typed(option): option for option in self.options}
-        return texts.get(_typed(guess)) if isinstance(guess, str) else None
+        return texts.get(_typed(str(guess))) if isinstance(guess, (str, int)) else None
 
     def _number(self, guess):
         """The guess as a float, or None if it is no finite number."""
@@ -89,5 +89,5 @@ class Prediction:
 
 
 def _typed(text):
-    """A text as it may be typed: small letters, and x for ×."""
-    return text.strip().casefold().replace("×", "x")
+    """A text as it may be typed: small letters, x for ×, and numbers without their comma."""
+    return text.strip().casefold().replace("×", "x").replace(",", "")

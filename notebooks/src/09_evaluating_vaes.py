@@ -62,7 +62,7 @@ at_random = np.random.default_rng(9).permutation(len(x_test))  # where some test
 # 07: a VAE. The other is an **importance-weighted autoencoder** (IWAE; Burda, Grosse and Salakhutdinov 2016): the
 # same network with a sharper loss, which we meet below. Its training started from the VAE's weights.
 #
-# Together their trainings take longer than a lesson may, so they were done beforehand (on two cores, too), and their logs are stored with the weights. They used all 60,000 training digits; this course elsewhere holds 5,000 of them back. The log's column of held-out losses is therefore on the *test* digits. They were watched there, not used: no epoch, no size and no learning rate was chosen by them. (One decision fell with that column in view: a first IWAE with $k = 50$ was given up after five epochs, because it took too long.) (`make checkpoints` trains both anew, and now watches the 5,000.)
+# Together their trainings take longer than a lesson may, so they were done beforehand (on two cores, too), and their logs are stored with the weights. They used all 60,000 training digits; this course elsewhere holds 5,000 of them back. The log's column of held-out losses is therefore on the *test* digits. They were watched there, not used: no epoch, no size and no learning rate was chosen by them. (`make checkpoints` trains both anew, and now watches the 5,000.)
 #
 # In the quick profile the "test digits" are built-in digits of MNIST's training set. These two models have seen them, so their scores there are too good.
 
@@ -89,7 +89,7 @@ pictures = {f"{name}, codes\nfrom N(0, I)": model.decoder.predict(codes, verbose
 plotting.image_rows({"test digits": mnist.x_test[:12], **pictures})
 
 # %% [markdown]
-# **What to notice.** After the fast start, which is left out here, the loss falls slowly for a hundred epochs. From about the thirtieth on, the training digits pull ahead, by more than a nat at the end: judge on digits that the model hasn't seen.
+# **What to notice.** After the fast start, which is left out here, the loss falls slowly for a hundred epochs. Up to about the twentieth the training loss is the higher one, for it is the mean over an epoch in which the model still got better. Then the training digits pull ahead, by more than a nat at the end: judge on digits that the model hasn't seen.
 #
 # And the pictures? The same code draws nearly the same picture in both models, since the one started from the other. Both draw strokes that look like handwriting, and both draw things that are no digit. (Shown are the decoder's outputs, the probability of white at each pixel.) Twelve pictures can't say which model is better. Nor could more:
 # a model that had memorised sixty thousand digits would draw the best ones of all. We need a number for what a model says about digits that it *hasn't seen*.
@@ -142,7 +142,7 @@ print(f"above the floor: {np.mean(negative_elbo - tosses):.2f} nats")
 print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standard deviation)")
 
 # %% [markdown]
-# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. And half of the whole cost is coin tossing. Say it when you compare: from 90 to 85 nats is a twentieth of the number, but a ninth of what a model can have any influence on.
+# **What to notice.** A 1 is by far the cheapest digit, in both costs: little ink, little to say. And half of the whole cost is coin tossing. Say it when you compare: from 90 to 85 nats is less than a sixteenth of the number, but a ninth of what a model can have any influence on.
 # (The floor takes grey values for true probabilities. Tosses stored in the code would only move from $D$ to $R$.)
 #
 # The spread between images is large, so the mean over $n$ images has a
@@ -155,7 +155,7 @@ print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standar
 #
 # $$\frac1n\sum_i \mathrm{KL}\big[q(z\mid x_i)\,\|\,p(z)\big] = \underbrace{I(x; z)}_{\text{information}} + \underbrace{\mathrm{KL}\big[q(z)\,\|\,p(z)\big]}_{\text{gap}}.$$
 #
-# The **mutual information** $I$ says how much a code tells about *which* of the $n$ images it came from. The gap says how far the codes as a whole lie from the prior, from which we draw when we want new digits. A rate of 25 nats may be one or the other.
+# The **mutual information** $I(x; z)$ says how much a code tells about *which* of the $n$ images it came from. The gap says how far the codes as a whole lie from the prior, from which we draw when we want new digits. A rate of 25 nats may be one or the other.
 #
 # ### Exercise 2: a prediction
 #
@@ -192,6 +192,8 @@ plotting.bars(
 # The space of codes is not filled by them. They are clouds in a space of 17 live dimensions (units that react to the image; see *active units*, below), and a draw from the prior mostly falls between those of these $n$ digits. Whether that is why some of the pictures above are no digit, this number can't say.
 #
 # For the gap is that of *these n* codes; with more digits the ceiling rises and the gap falls. How far the codes of *all digits that anyone could write* are from the prior it can't say. So let a judge without a ceiling decide: can codes of new digits be told from draws of the prior?
+#
+# The judge knows the codes of 10,000 training digits by their density alone: that of a normal distribution, or of a mixture of ten, fitted to them. Its log-odds are the logarithm of this density over the prior's. Their mean over the codes of test digits lies below $\mathrm{KL}[q\|p]$ (but for chance), however poor the judge: with $r$ for its density, $\mathbb E_q[\log (r/p)] = \mathrm{KL}[q\|p] - \mathrm{KL}[q\|r]$. Above 0 it votes for a digit's code.
 
 # %%
 live = np.flatnonzero(active_units(posterior["VAE"][0]))  # the other units' codes are draws of the prior, or nearly
@@ -220,8 +222,6 @@ for n_normals in (1, budget(10, quick=4)):
 plotting.histograms(odds[n_normals], "log-odds for a code of a digit", limits=(-10, 6))
 
 # %% [markdown]
-# The judge knows the codes of 10,000 training digits by their density alone: that of a normal distribution, or of a mixture of ten, fitted to them. Its log-odds are the logarithm of this density over the prior's. Their mean over the codes of test digits lies below $\mathrm{KL}[q\|p]$ (but for chance), however poor the judge: with $r$ for its density, $\mathbb E_q[\log (r/p)] = \mathrm{KL}[q\|p] - \mathrm{KL}[q\|r]$. Above 0 it votes for a digit's code.
-#
 # **What to notice.** A single normal notices next to nothing: the codes have very nearly the prior's mean and covariance. A mixture recognises nearly eight of ten (seven in the quick profile, from fewer digits). So what differs is the *shape*: the codes are dense in some regions and rare in others, and have all together the mean and the covariance of one round cloud. A look at means and variances would have said that all is well.
 # The gap of digits that no one has written yet is thus more than a nat, and less than the sixteen of 5,000 digits. Where between, nobody knows.
 #
@@ -329,7 +329,7 @@ for name, texts in rows.items():
 
 # %% [markdown]
 # **What to notice.** The new scores agree with the stored ones far better than the error bar of either, since the digits are the
-# same: what is left is the noise of the drawn codes. So the stored means hold. Both lie below the published figures, the VAE's by 0.83 nats and the IWAE's by 0.24. How much of that may be chance? The ± of 0.23 is the wrong measure here: it says what *other images* would change, and Burda et al. scored the same 10,000 images. Only the coin tosses of the binarisation were others. For a model that knew the odds $g$ of each toss they would change an image's score by $\sqrt{\sum g(1-g)\log^2\frac{g}{1-g}}$, some five or six nats, so the mean of 10,000 by about 0.06, and a difference of two means by 0.08. Even the IWAE's lead is then hardly due to the tosses. It may be due to a lucky training: each figure comes from one, and the small models below differ by 0.3 nats from seed to seed. Nor need it mean a better loss: our layers are wider. (The table's IWAE with $k = 5$, 85.54, is worse, as it should be.)
+# same: what is left is the noise of the drawn codes. So the stored means hold. Both lie below the published figures, the VAE's by 0.83 nats and the IWAE's by 0.24. How much of that may be chance? The ± of 0.23 is the wrong measure here: it says what *other images* would change, and Burda et al. scored the same 10,000 images. Only the coin tosses of the binarisation were others. For a model that knew the odds $g$ of each toss a toss costs $-\log g$ or $-\log(1-g)$, so its cost has the variance $g(1-g)\log^2\frac{g}{1-g}$. Summed over the pixels that makes a standard deviation of some five or six nats for an image, so the mean of 10,000 by about 0.06, and a difference of two means by 0.08. Even the IWAE's lead is then hardly due to the tosses. It may be due to a lucky training: each figure comes from one, and the small models below differ by 0.3 nats from seed to seed. Nor need it mean a better loss: our layers are wider. (The table's IWAE with $k = 5$, 85.54, is worse than theirs with $k = 50$, 84.78, as it should be.)
 #
 # (In the quick profile the digits scored now are built-in ones and not those of the stored bounds, so the difference only shows that no score is wildly off.)
 #
@@ -395,7 +395,7 @@ plotting.curves(
 #
 # <details><summary><b>Question:</b> would fewer than 50 numbers per code have done?</summary>
 #
-# As many as are active, for this architecture and this training: the others are pure prior, and the decoder has learned to ignore them. Fewer would force a choice. More would not help; that is what the KL term is good for.
+# Probably about as many as are active, for this architecture and this training: the others are pure prior, and the decoder has learned to ignore them. Fewer would force a choice. More would not help; that is what the KL term is good for.
 #
 # </details>
 #
@@ -498,7 +498,7 @@ plotting.image_rows(rows)
 # **What to notice.** The curve falls from left to right: more rate, less distortion. At the best model for a given $\beta$ the slope would be $-\beta$, since there the last nat of rate saves $\beta$ nats of
 # distortion, and the curve would touch the straight line, where all models have the same ELBO, at $\beta = 1$ only. Ours are trained on few digits for few epochs and measured on others. Even so, the size of the slope between two neighbours lies between their two values of $\beta$.
 #
-# In the pictures, a small $\beta$ favours the reconstructions over the samples. With $\beta = 1/4$ the reconstructions are the sharpest, but the samples are more broken than at $\beta = 1$: presumably because the codes, which carry much, lie farther from the prior. As $\beta$ grows, both become smoother and more alike. At $\beta = 20$ neither is good: they are grey averages of a few kinds: a rate of 0.2 nats tells round digits from others, and little more. (In the quick profile only two values of $\beta$ are trained, for a short time.)
+# In the pictures, a small $\beta$ favours the reconstructions over the samples. With $\beta = 1/4$ the reconstructions are the sharpest, but the samples are more broken than at $\beta = 1$: presumably because the codes, which carry much, lie farther from the prior. As $\beta$ grows, both become smoother and more alike. At $\beta = 20$ neither is good. They are grey averages of a few kinds: a rate of 0.2 nats tells round digits from others, and little more. (In the quick profile only two values of $\beta$ are trained, for a short time.)
 #
 # A decoder that is strong enough to do without a code can have the same ELBO at very different rates: one with a
 # useless code as well as one whose code says all. That is why the ELBO alone does not say whether a code is of use.
@@ -628,9 +628,9 @@ plotting.image_rows({"test digits": x_test[:12], **rows})
 #
 # **The cures.** The annealed runs and those with free bits use their codes, with every seed. Their negative ELBO is tens of nats better, though still far above that of the small VAEs in the bands: this decoder is hard to train. Their pictures follow the given digits only roughly. Compare each with the one on top: several have become other digits. (In the quick profile annealing has no time to work, and with free bits the units fill little more than what is free: all of them count as active, and the pictures hardly follow the digits. Active does not mean useful.)
 #
-# **The instruments.** (The axis of the figure is logarithmic: one step is a factor of ten.) In the annealed run a few units carry nearly the whole rate. With free bits a few carry more than half, and the others stay near the floor. So after this short training the codes are alive, but not yet well used. With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit could pay it with a shift that is the same for every image; the count of active units would expose that. Nor does active mean important. No single instrument is enough.
+# **The instruments.** (The axis of the figure is logarithmic: one step is a factor of ten.) In the annealed run a few units carry nearly the whole rate. (The dashed line, a hundredth of a nat, is not the threshold of an active unit. That is a *variance of its mean* of 0.01, which costs about 0.005 nats. So a unit may count as active and lie below the line.) With free bits a few carry more than half, and the others stay near the floor. So after this short training the codes are alive, but not yet well used. With free bits, no unit's KL term lies much below the floor, useful or not: that is its price. A unit could pay it with a shift that is the same for every image; the count of active units would expose that. Nor does active mean important. No single instrument is enough.
 #
-# **The cause.** The annealed runs end with the very same loss as the plain ones, and with a far better ELBO. So this collapse was a matter of how the training began, not what the ELBO wants. At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
+# **The cause.** At its end an annealed run minimises the very same function as a plain one ($\beta = 1$), and reaches a far lower value of it. So this collapse was a matter of how the training began, not what the ELBO wants. At $\beta = 20$ above, the low rate was what the loss asked for, and no annealing would help.
 #
 # <details><summary><b>Question:</b> the KL term of your VAE is 0.01 nats. How do you find out whether the loss or the start is to blame?</summary>
 #
@@ -708,7 +708,7 @@ for name, loss in losses.items():
         gaps[name].append(history["val_loss"][-1] - history["loss"][-1])  # in nats of its own s
 
 # %% [markdown]
-# As trained, each loss has its own $s$, so the losses can't be compared. We score each network with the deviation of its own residuals on training digits. That is generous to those trained with another $s$, and it compares the networks rather than the claims that they were given.
+# Printed is the ELBO itself: the higher, the better (and it may be positive, being the logarithm of a density). Of bits, the fewer the better. As trained, each loss has its own $s$, so the losses can't be compared. We score each network with the deviation of its own residuals on training digits. That is generous to those trained with another $s$, and it compares the networks rather than the claims that they were given.
 
 
 # %%
@@ -740,11 +740,11 @@ rows = {name: vaes[0].predict(grey_test[:12], verbose=0) for name, vaes in gauss
 plotting.image_rows({"test digits": grey_test[:12], **rows})
 
 # %% [markdown]
-# **What to notice.** *A fair rival.* Of the values set by hand, $s = 0.2$ is as good as any, to a few nats: a trial with the same settings and two seeds each led to 527, 541, 538, 521 and 503 nats on validation digits for 0.1, 0.15, 0.2, 0.25 and 0.3. The learned $s$ is ahead of it all the same, by some sixty nats: it starts large and falls with the errors, so that the weight of the code falls into place along the way. (That is a guess at the reason; a longer training of both may bring them together.) Besides, it spares the search. Against $s = 0.05$ alone it would have looked like a far greater step.
+# **What to notice.** *A fair rival.* Of the values set by hand, $s = 0.2$ is as good as any, to a few nats: a trial with the same settings and two seeds each led to 527, 541, 538, 521 and 503 nats on validation digits for 0.1, 0.15, 0.2, 0.25 and 0.3. The learned $s$ is ahead of it all the same, by some 55 nats: it starts large and falls with the errors, so that the weight of the code falls into place along the way. (That is a guess at the reason; a longer training of both may bring them together.) Besides, it spares the search. Against $s = 0.05$ alone it would have looked like a far greater step.
 #
 # *Too small.* With $s = 0.05$ the model buys a high rate, and gets little for it. (What too large an $s$ does, lesson 07 has shown: a code that stays small, and blurred pictures.)
 #
-# *By heart?* As trained, the gap between training and validation loss is by far the largest at $s = 0.05$. It looks like overfitting. But a squared error counts $1/(2s^2)$ times there: 200, against 12.5 at $s = 0.2$. The errors themselves rise little more at $s = 0.05$ than at $s = 0.2$, by some four percent (last column). Where $s$ is learned they rise more, by seven; why, this run does not show. Compare errors, not nats, when the unit differs.
+# *By heart?* As trained, the gap between training and validation loss is by far the largest at $s = 0.05$. It looks like overfitting. But a squared error counts $1/(2s^2)$ times there: 200, against 12.5 at $s = 0.2$ and about 50 where $s$ is learned. Divided by these, the gaps of 90, 5 and 30 nats are 0.45, 0.41 and 0.59. That is the order of the last column: the errors themselves rise by about four percent with either value set by hand, and by seven where $s$ is learned; why, this run does not show. Compare errors, not nats, when the unit differs.
 #
 # *Bits.* About seven bits per dimension, where eight is knowing nothing: that is poor. Flows reach about one (Chen et al. 2019). One $s$ for all pixels gives the border, always black, the same uncertainty as the edge of a stroke. With an $s$ for each pixel, that of the border would fall to the width of the noise that we added: the trap from above, with its guard.
 # (These are densities of grey digits: they can't be compared with the nats of binarised ones.)
@@ -824,7 +824,7 @@ for few in (n // 10, n // 2, n):
 #
 # The last lines are a warning: the very same comparison comes out larger with fewer images, since their means and covariances are poor, and it varies with the images that were drawn. So compare only values from equally many images, and draw several times before you trust a difference.
 #
-# And what none of these numbers can tell: the first bar *is* a model that has stored the training digits, and it wins. Has ours memorised, too? Look for each sample's nearest digit among all training and test digits together. Samples that know no training digit by heart find it among the training digits as often as those are many.
+# And what none of these numbers can tell: the first bar *is* a model that has stored the training digits, and it wins. Has ours memorised, too? Look for each sample's nearest digit among all training and test digits together. If nothing was memorised, the nearest digit is a training digit as often as the training digits' share of all of them says.
 
 # %%
 known = np.concatenate([mnist.x_train, mnist.x_valid, mnist.x_test]).reshape(-1, 784)
@@ -902,7 +902,7 @@ expect("samples whose nearest digit is a training digit, beyond chance", beyond,
 # %% [markdown]
 # ## Summary
 #
-# - Negative ELBO = distortion + rate: what the image still costs when the code is known, and what the code costs. About half of it is the binarisation's coin tossing.
+# - Negative ELBO = distortion + rate: what the image still costs when the code is known, and what the code costs. About half of the large models' 90 nats is the binarisation's coin tossing.
 # - Rate = information + gap. The information about $n$ images is at most $\log n$; the rest is how far the codes lie from the prior.
 # - The importance-weighted bound $L_k$ rises from the ELBO towards $\log p(x)$ as $k$ grows. State $k$, the digits, and the error bar.
 # - Compare two models on the same images, by the error of the mean difference, and with the spread over seeds in mind.

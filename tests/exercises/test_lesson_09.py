@@ -97,6 +97,7 @@ def test_best_sigma(check_states):
             "0.01 is the variance": lambda x, y: np.mean((x - y) ** 2),
             "One number is expected": lambda x, y: [np.sqrt(np.mean((x - y) ** 2))],
             "not at its largest": lambda x, y: np.mean(np.abs(x - y)),
+            "Divided by N - 1?": lambda x, y: np.sqrt(np.sum((x - y) ** 2) / (x.size - 1)),
             "the best deviation is 0.1": lambda x, y: np.sqrt(np.sum((x - y) ** 2)),
         },
         right=[

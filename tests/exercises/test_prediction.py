@@ -9,6 +9,7 @@ from course_utils.exercises import Prediction
 loss = Prediction(
     "loss", "How large is the loss?", "It is the entropy.", "Think of noise.", unit="nats per image", within=5
 )
+size = Prediction("size", "How many?", "Few do.", "Look.", options=("10", "1,000"))
 side = Prediction("side", "Does it rise?", "It falls since β rises.", "Look.", options=("rises", "falls"))
 
 
@@ -31,6 +32,8 @@ side = Prediction("side", "Does it rise?", "It falls since β rises.", "Look.", 
         (side, "up", "falls", "✗ side: not a valid answer. Expected one of 'rises', 'falls', yours is 'up'. "),
         (side, 1, "falls", "✗ side: not a valid answer. "),
         (side, " Falls", "falls", "✓ side: as measured. You said 'falls', the run shows 'falls'."),
+        (size, 1000, "1,000", "✓ size: as measured. You said '1,000', the run shows '1,000'."),
+        (size, "1000", "10", "✗ size: not as measured. You said '1,000', the run shows '10'."),
         (side, "rises", "falls", "✗ side: not as measured. You said 'rises', the run shows 'falls'. It falls"),
     ],
 )  # fmt: skip
