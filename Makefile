@@ -22,17 +22,18 @@ run: $(INSTALLED)
 
 test: unit notebook-tests
 
+# Two processes at once share the cores: threads beyond them only wait.
+SHARE := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )))
+unit notebook-tests: export OMP_NUM_THREADS = $(SHARE)
+unit notebook-tests: export TF_NUM_INTRAOP_THREADS = $(SHARE)
+unit notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
+
 unit: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . || \
 	  { echo "Style: .venv/bin/ruff check --fix . && .venv/bin/ruff format ."; exit 1; }
 	$(BIN)/python -m pytest tests -n 2 --dist loadscope
 
-# Two lessons at once share the cores: threads beyond them only wait.
-SHARE := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )))
 notebook-tests: export COURSE_PROFILE = quick
-notebook-tests: export OMP_NUM_THREADS = $(SHARE)
-notebook-tests: export TF_NUM_INTRAOP_THREADS = $(SHARE)
-notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
 notebook-tests: $(INSTALLED)
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && COURSE_CACHE=$$cache $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadscope $(NOTEBOOKS)

@@ -1,14 +1,20 @@
 """What several test modules share."""
 
+import gc
+
 import numpy as np
 import pytest
 
-from course_utils import lesson
+
+def pytest_collection_finish():
+    gc.freeze()  # or the collector walks through all of TensorFlow again and again
 
 
 @pytest.fixture(autouse=True)
 def untouched_environment(monkeypatch, tmp_path):
     """Each test starts in the full profile with a cache of its own, whatever the shell says, and leaves no trace."""
+    from course_utils import lesson  # here, since pytest's own process has no use for TensorFlow
+
     for name in ("COURSE_PROFILE", "COURSE_DATA", "COURSE_CACHE", "KERAS_HOME"):
         monkeypatch.setenv(name, "")  # so that what a test sets itself is undone as well
         monkeypatch.delenv(name)

@@ -90,7 +90,7 @@ def served(tmp_path, monkeypatch, small_mnist):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(data, "MNIST_URL", server.url)
     monkeypatch.setattr(data, "MNIST_SHA256", server.sha256)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()  # seconds between looks
     yield server
     server.ended.set()
     server.shutdown()
@@ -222,8 +222,10 @@ def test_a_read_only_home_does_not_lose_the_download(tmp_path, served, monkeypat
     assert len(data.load("mnist").x_train) == 27
 
 
-def test_two_processes_download_at_once(tmp_path, served):
+def test_two_processes_download_at_once(tmp_path, nothing_stored, served, monkeypatch, capsys):
+    """This one and another."""
     served.answers = ["both"]
+    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 60)
     code = f"""
         from pathlib import Path
         from course_utils import data
@@ -232,22 +234,16 @@ def test_two_processes_download_at_once(tmp_path, served):
         data.REPOSITORY_DATA = Path({str(tmp_path)!r})
         data.load("mnist")
     """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
     environment = {"KERAS_HOME": str(tmp_path / "keras"), "TF_CPP_MIN_LOG_LEVEL": "3", "no_proxy": "*"}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(code)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment | {"PYTHONPATH": str(ROOT)},
-        )
-        for _ in range(2)
-    ]
-    for process in started:
-        output, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-        assert output == "MNIST, 27 training, 3 validation and 20 test digits from Keras's cache\n"
-    assert [path.name for path in (tmp_path / "keras" / "datasets").iterdir()] == ["mnist.npz"]
+    environment["PYTHONPATH"] = str(ROOT)
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    data.load("mnist")
+    output, errors = other.communicate(timeout=120)
+    assert other.returncode == 0, errors
+    expected = "MNIST, 27 training, 3 validation and 20 test digits from Keras's cache\n"
+    assert output == capsys.readouterr().out == expected
+    assert list(nothing_stored.parent.iterdir()) == [nothing_stored]
     assert served.requests == ["both", "both"]
 
 

@@ -4,8 +4,6 @@ import json
 import os
 
 import keras
-import nbclient
-import nbformat
 import numpy as np
 import pytest
 
@@ -150,16 +148,3 @@ def test_expect_and_setup_say_their_facts(said):
     }
     assert missed["met"] is False and missed["value"] is None and missed["published"] is None
     json.dumps(said, allow_nan=False)
-
-
-def test_in_a_notebook_words_and_facts_are_one_output():
-    book = nbformat.v4.new_notebook()
-    book.cells = [nbformat.v4.new_code_cell(line) for line in ("from course_utils.lesson import *", SAYING)]
-    nbclient.NotebookClient(book, timeout=120, kernel_name="python3").execute()
-    before, said, after = book.cells[1].outputs
-    assert (before.text, after.text) == ("before\n", "after\n")
-    assert said.output_type == "display_data"
-    assert said.data == {"text/plain": "a line", lesson.FACTS: {"kind": "test", "value": 1.5, "met": True}}
-
-
-SAYING = 'print("before")\nsay("a line", kind="test", value=1.5, met=True)\nprint("after")'

@@ -1,23 +1,18 @@
-"""The look of figures, and how a notebook shows them."""
+"""The look of figures."""
 
 import itertools
-import os
-from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from nbclient import NotebookClient
 
 from course_utils import plotting
 from course_utils.plotting.style import new_figure
 from course_utils.plotting.words import plain_text
 
-ROOT = Path(__file__).parents[2]
 LABELS = np.arange(32) % 10
 CODES = np.random.default_rng(0).normal(size=(32, 2))
 GRID = np.linspace(-2, 2, 21)
@@ -82,49 +77,7 @@ def test_a_long_alternative_text_is_cut_where_it_tires():
     assert len(plain_text("x" * 900)) == 600
 
 
-@pytest.fixture(scope="module")
-def shown():
-    """Outputs of cells in a kernel of their own, by the cell's source."""
-    cells = [
-        "from course_utils import plotting\nplotting.bars({'a': 1}, 'first figure of this kernel')",
-        "f = plotting.bars({'a': 1, 'b': 2}, 'height (m)'); f",
-        "display(f)",
-        "f;",
-        "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
-        "%config InlineBackend.figure_format = 'retina'\nf",
-        "plotting.bars({'a': float('nan')}, 'height (m)')",
-    ]
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    client = NotebookClient(book, timeout=120, kernel_name="python3", allow_errors=True)
-    client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
-    return {cell.source: cell.outputs for cell in book.cells}
-
-
-def test_a_notebook_shows_a_figure_once_with_its_alternative_text(shown):
-    expected = plotting.bars({"a": 1, "b": 2}, "height (m)").alt
-    for source in ("f = plotting.bars({'a': 1, 'b': 2}, 'height (m)'); f", "display(f)"):
-        (output,) = shown[source]
-        assert set(output.data) == {"image/png", "text/plain"}
-        assert output.metadata["image/png"] == {"alt": expected}
-    (first,) = shown["from course_utils import plotting\nplotting.bars({'a': 1}, 'first figure of this kernel')"]
-    assert "first figure" in first.metadata["image/png"]["alt"]
-    assert shown["f;"] == []
-
-
-def test_a_notebook_keeps_its_own_settings_of_pictures(shown):
-    (retina,) = shown["%config InlineBackend.figure_format = 'retina'\nf"]
-    assert retina.metadata["image/png"]["width"] > 300 and "height (m)" in retina.metadata["image/png"]["alt"]
-
-
-def test_a_plot_of_the_students_own_is_shown_as_well(shown):
-    """The style of ours once ended the interactive mode that its first figure began."""
-    (own,) = shown["import matplotlib.pyplot as plt\nplt.plot([1, 2]);"]
-    assert "image/png" in own.data
-
-
-def test_a_refused_figure_leaves_no_half_drawn_one_behind(shown):
-    (error,) = shown["plotting.bars({'a': float('nan')}, 'height (m)')"]
-    assert error.ename == "ValueError"
+def test_a_refused_figure_leaves_no_half_drawn_one_behind():
     with pytest.raises(ZeroDivisionError), new_figure("a figure that fails"):
         raise ZeroDivisionError
     assert plt.get_fignums() == []

@@ -110,12 +110,15 @@ def check_other_images(mixed_damage):
 
 def _kind(damaged):
     """Which damage a batch of grey images has suffered, told from its values and where the black ones lie."""
-    values = set(np.unique(damaged).tolist())
+    values = np.unique(damaged)
+    if len(values) > 100:
+        return "Gaussian noise"
+    values = set(values.tolist())
     if 0.0 in values <= {0.0, 0.5} and all(map(_is_rectangle, damaged[..., 0] == 0)):
         return "a black block"
     if values <= {0.0, 0.5, 1.0}:
         return "salt and pepper"
-    return "Gaussian noise" if len(values) > 100 else "another kind"
+    return "another kind"
 
 
 def _is_rectangle(mask):
