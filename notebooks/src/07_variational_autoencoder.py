@@ -29,7 +29,7 @@
 # %%
 import numpy as np
 from course_utils import plotting  # before Keras: it silences TensorFlow's start-up notices
-from course_utils.batches import FreshBatches, binarise
+from course_utils.batches import FreshBatches, binarise, predict_in_batches
 from course_utils.data import load
 from course_utils.exercises import lesson_07 as ex
 from course_utils.layers import KLDivergence, Sampling
@@ -54,9 +54,9 @@ mnist = load("mnist")
 # the encoder away, draw random codes from the standard normal distribution $\mathcal N(0, I)$, and decode them. ($I$ is the unit
 # matrix: two independent numbers, each with mean 0 and variance 1.) If that gave digits, we would be done.
 #
-# Four words of the course's package come back throughout. `budget(4, quick=2)` is 4 in the full profile and 2 in the quick one, which uses
+# Five words of the course's package come back throughout. `budget(4, quick=2)` is 4 in the full profile and 2 in the quick one, which uses
 # fewer digits and shorter trainings. `callbacks(name)` shows a progress bar and lets an interrupted fit go on where it stopped. `fast(model)` sets how
-# `compile` makes the training quick on your machine; the results don't depend on it. `expect`, at the end, holds a number to a bound.
+# `compile` makes the training quick on your machine; the results don't depend on it. `predict_in_batches(model, x)` is Keras's `model.predict(x)` with less to do at each call. `expect`, at the end, holds a number to a bound.
 # What we watch while training are 5,000 training digits held back, `mnist.x_valid`. Test digits are shown and measured, and nothing is chosen by them.
 
 # %%
@@ -75,12 +75,12 @@ plain_history = plain.fit(
 # %%
 rng = np.random.default_rng(7)
 prior_codes = rng.standard_normal((12, 2)).astype("float32")
-plain_codes = plain.encoder.predict(mnist.x_test, verbose=0)
+plain_codes = predict_in_batches(plain.encoder, mnist.x_test)
 plotting.image_rows(
     {
         "test digits": mnist.x_test[:12],
-        "decoded codes\nof these digits": plain.decoder.predict(plain_codes[:12], verbose=0),
-        "decoded codes\nfrom N(0, I)": plain.decoder.predict(prior_codes, verbose=0),
+        "decoded codes\nof these digits": predict_in_batches(plain.decoder, plain_codes[:12]),
+        "decoded codes\nfrom N(0, I)": predict_in_batches(plain.decoder, prior_codes),
     }
 )
 
@@ -110,9 +110,9 @@ print(f"in the circle: {codes_in_circle(plain_codes):.1%} of the test digits' co
 # the covariance of the training digits' codes.
 
 # %%
-train_codes = plain.encoder.predict(mnist.x_train, batch_size=500, verbose=0)
+train_codes = predict_in_batches(plain.encoder, mnist.x_train)
 fitted_codes = rng.multivariate_normal(train_codes.mean(axis=0), np.cov(train_codes.T), 12).astype("float32")
-plotting.image_rows({"decoded codes from\na fitted normal": plain.decoder.predict(fitted_codes, verbose=0)})
+plotting.image_rows({"decoded codes from\na fitted normal": predict_in_batches(plain.decoder, fitted_codes)})
 
 # %% [markdown]
 # **What to notice.** Many of these look like digits. A plain autoencoder *can* draw digits, once someone looks where its codes
@@ -385,7 +385,7 @@ plotting.curves(
 # A code is a distribution now. Here are $q(z \mid x)$ of some test digits, each as an ellipse of one standard deviation.
 
 # %%
-q_mean, q_log_var = encoder.predict(x_test, batch_size=500, verbose=0)
+q_mean, q_log_var = predict_in_batches(encoder, x_test)
 some = slice(0, 150)
 plotting.gaussians_on_map(
     q_mean[some], q_log_var[some], mnist.y_test[some], circle=CIRCLE, title="q(z|x) of 150 test digits"
@@ -434,7 +434,7 @@ competing = {
 # %% tags=["picture"]
 def draw_codes(encoder, images, seed=0):
     """One draw from q(z|x) for each image, with its mean and log-variance."""
-    mean, log_var = encoder.predict(images, verbose=0)
+    mean, log_var = predict_in_batches(encoder, images)
     noise = np.random.default_rng(seed).standard_normal(mean.shape).astype("float32")
     return ops.convert_to_numpy(reparametrise(mean, log_var, noise)), mean, log_var
 
@@ -443,7 +443,7 @@ maps = {title: draw_codes(model, x_test)[0] for title, (model, _) in competing.i
 plotting.latent_maps(maps, mnist.y_test, symbol="z", circle=CIRCLE)
 
 # %%
-plotting.image_rows({title: model.predict(prior_codes, verbose=0) for title, (_, model) in competing.items()})
+plotting.image_rows({title: predict_in_batches(model, prior_codes) for title, (_, model) in competing.items()})
 
 # %% [markdown]
 # **What to notice.** The black circle is the same in all three maps; mind their axes.
@@ -614,8 +614,8 @@ for name, likelihood in likelihoods.items():
     vae = build_dense_vae(20, hidden=(256,), seed=7)
     title = name.replace("\n", " ")
     train(vae, title, loss=likelihood, pair=grey_pair)
-    rows[name] = vae.predict(mnist.x_test[:12], verbose=0)
-    print(f"{title}: rate {np.mean(kl_divergence(*vae.encoder.predict(mnist.x_test, verbose=0))):.1f} nats")
+    rows[name] = predict_in_batches(vae, mnist.x_test[:12])
+    print(f"{title}: rate {np.mean(kl_divergence(*predict_in_batches(vae.encoder, mnist.x_test))):.1f} nats")
 plotting.image_rows(rows)
 
 # %% [markdown]
@@ -644,16 +644,16 @@ wide_codes = np.random.default_rng(7).standard_normal((12, 20)).astype("float32"
 plotting.image_rows(
     {
         "binarised digits": x_test[:12],
-        "2-D": vae_2d.predict(x_test[:12], verbose=0),
-        "20-D": vae_20d.predict(x_test[:12], verbose=0),
-        "2-D from N(0, I)": decoder.predict(prior_codes, verbose=0),
-        "20-D from N(0, I)": vae_20d.decoder.predict(wide_codes, verbose=0),
+        "2-D": predict_in_batches(vae_2d, x_test[:12]),
+        "20-D": predict_in_batches(vae_20d, x_test[:12]),
+        "2-D from N(0, I)": predict_in_batches(decoder, prior_codes),
+        "20-D from N(0, I)": predict_in_batches(vae_20d.decoder, wide_codes),
     }
 )
 
 # %%
 sizes = {"2-D": (encoder, decoder), "20-D": (vae_20d.encoder, vae_20d.decoder)}
-posteriors = {name: model.predict(x_test, batch_size=500, verbose=0) for name, (model, _) in sizes.items()}
+posteriors = {name: predict_in_batches(model, x_test) for name, (model, _) in sizes.items()}
 rates = {name: np.mean(kl_divergence(*q)) for name, q in posteriors.items()}
 losses = {
     name: vae.evaluate(x_test, x_test, batch_size=500, verbose=0, return_dict=True)["loss"]

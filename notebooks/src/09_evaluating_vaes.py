@@ -32,7 +32,7 @@
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.batches import FreshBatches, binarise, binarised_pair
+from course_utils.batches import FreshBatches, binarise, binarised_pair, predict_in_batches
 from course_utils.checkpoints import folder, load_checkpoint
 from course_utils.data import load
 from course_utils.exercises import lesson_09 as ex
@@ -65,6 +65,8 @@ at_random = np.random.default_rng(9).permutation(len(x_test))  # where some test
 # Together their trainings take longer than a lesson may, so they were done beforehand (on two cores, too), and their logs are stored with the weights. They used all 60,000 training digits; this course elsewhere holds 5,000 of them back. The log's column of held-out losses is therefore on the *test* digits. They were watched there, not used: no epoch, no size and no learning rate was chosen by them. (`make checkpoints` trains both anew, and now watches the 5,000.)
 #
 # In the quick profile the "test digits" are built-in digits of MNIST's training set. These two models have seen them, so their scores there are too good.
+#
+# Here and below `predict_in_batches(model, x)` is Keras's `model.predict(x)` with less to do at each call.
 
 # %%
 models, logs = {"VAE": build_dense_vae(50), "IWAE": build_dense_vae(50)}, {}
@@ -85,7 +87,7 @@ plotting.curves(
 # %%
 rng = np.random.default_rng(9)
 codes = rng.standard_normal((12, 50)).astype("float32")
-pictures = {f"{name}, codes\nfrom N(0, I)": model.decoder.predict(codes, verbose=0) for name, model in models.items()}
+pictures = {f"{name}, codes\nfrom N(0, I)": predict_in_batches(model.decoder, codes) for name, model in models.items()}
 plotting.image_rows({"test digits": mnist.x_test[:12], **pictures})
 
 # %% [markdown]
@@ -165,7 +167,7 @@ print(f"from image to image it varies by {negative_elbo.std():.1f} nats (standar
 information_guess = ...  # your prediction, in nats per image
 
 # %%
-posterior = {name: model.encoder.predict(x_test, batch_size=500, verbose=0) for name, model in models.items()}
+posterior = {name: predict_in_batches(model.encoder, x_test) for name, model in models.items()}
 counts = budget((500, 1_000, 2_000, 5_000), quick=(250, 500))
 
 
@@ -201,7 +203,7 @@ live = np.flatnonzero(active_units(posterior["VAE"][0]))  # the other units' cod
 
 def drawn_codes(images):
     """One code of the VAE per image, drawn from q(z|x); (n, 50)."""
-    mean, log_var = models["VAE"].encoder.predict(images, batch_size=500, verbose=0)
+    mean, log_var = predict_in_batches(models["VAE"].encoder, images)
     return mean + np.exp(log_var / 2) * rng.standard_normal(mean.shape)
 
 
@@ -244,7 +246,7 @@ plotting.histograms(odds[n_normals], "log-odds for a code of a digit", limits=(-
 def log_weights(vae, images, k, rng):
     """log w of k codes for each image, (n, k)."""
     rows = []
-    for image, mean, log_var in zip(images, *vae.encoder.predict(images, verbose=0)):
+    for image, mean, log_var in zip(images, *predict_in_batches(vae.encoder, images)):
         noise = rng.standard_normal((k, len(mean)), dtype="float32")
         codes = mean + np.exp(log_var / 2) * noise
         log_q = -np.sum(noise**2 + log_var, axis=1) / 2  # both without the constant of the normal
@@ -289,7 +291,7 @@ plotting.curves(
 #
 # ## How an IWAE is trained
 #
-# On $-L_k$ itself, here with $k = 10$. That is all that the package's class `IWAE` changes in a VAE, in its method `compute_loss`. The gradient of $L_k$ is a weighted mean of the gradients of the $k$ log-weights, each by its share of the sum,
+# On $-L_k$ itself, here with $k = 10$. (A first trial with $k = 50$ was given up after five epochs, because it took too long; the log with its losses of test digits was in view.) That is all that the package's class `IWAE` changes in a VAE, in its method `compute_loss`. The gradient of $L_k$ is a weighted mean of the gradients of the $k$ log-weights, each by its share of the sum,
 #
 # $$\nabla L_k = \sum_{i=1}^k \frac{w(z_i)}{w(z_1) + \dots + w(z_k)}\, \nabla \log w(z_i).$$
 #
@@ -487,11 +489,11 @@ plotting.curves(
 codes = rng.standard_normal((12, 20)).astype("float32")
 rows = {"test digits": mnist.x_test[:12]}
 for beta, model in family.items():
-    rows[f"β = {beta:g}\nreconstruction"] = model.decoder.predict(
-        model.encoder.predict(x_test[:12], verbose=0)[0], verbose=0
+    rows[f"β = {beta:g}\nreconstruction"] = predict_in_batches(
+        model.decoder, predict_in_batches(model.encoder, x_test[:12])[0]
     )
 for beta, model in family.items():
-    rows[f"β = {beta:g}\nsample"] = model.decoder.predict(codes, verbose=0)
+    rows[f"β = {beta:g}\nsample"] = predict_in_batches(model.decoder, codes)
 plotting.image_rows(rows)
 
 # %% [markdown]
@@ -602,7 +604,7 @@ costs, alive, unit_kl = {}, {}, {}  # of each seed: (D, R) and the number of act
 print("                 D       R   negative ELBO   active units, one row per seed")
 for name, vaes in deep.items():
     costs[name] = np.array([np.mean(negative_elbo_terms(vae, x_test, 2), axis=1) for vae in vaes])
-    posteriors = [vae.encoder.predict(x_test, batch_size=500, verbose=0) for vae in vaes]
+    posteriors = [predict_in_batches(vae.encoder, x_test) for vae in vaes]
     alive[name] = [active_units(mean).sum() for mean, _ in posteriors]
     mean, log_var = posteriors[0]
     unit_kl[name] = np.sort(np.mean(mean**2 + np.exp(log_var) - 1 - log_var, axis=0) / 2)[::-1]
@@ -618,7 +620,7 @@ plotting.curves(
 
 # %% tags=["picture"]
 rows = {
-    name: vaes[0].decoder.predict(vaes[0].encoder.predict(x_test[:12], verbose=0)[0], verbose=0)
+    name: predict_in_batches(vaes[0].decoder, predict_in_batches(vaes[0].encoder, x_test[:12])[0])
     for name, vaes in deep.items()
 }
 plotting.image_rows({"test digits": x_test[:12], **rows})
@@ -714,7 +716,7 @@ for name, loss in losses.items():
 # %%
 def mean_square(vae, images):
     """The mean squared error per pixel, from one draw of the codes."""
-    return float(best_sigma(images, vae.predict(images, batch_size=500, verbose=0))) ** 2
+    return float(best_sigma(images, predict_in_batches(vae, images))) ** 2
 
 
 def scored(vae):
@@ -736,7 +738,7 @@ rises = {name: score[:, 4].mean() for name, score in scores.items()}
 ex.overfit_guess.check(overfit_guess, max(("s = 0.05", "s learned"), key=rises.get))
 
 # %%
-rows = {name: vaes[0].predict(grey_test[:12], verbose=0) for name, vaes in gaussian.items()}
+rows = {name: predict_in_batches(vaes[0], grey_test[:12]) for name, vaes in gaussian.items()}
 plotting.image_rows({"test digits": grey_test[:12], **rows})
 
 # %% [markdown]
@@ -778,14 +780,14 @@ images = {"training digits": mnist.x_train[-DRAWS * n :]}  # the judge has not s
 for name, model in drawing.items():
     shape = (DRAWS * n, model.decoder.input_shape[1])
     codes = np.random.default_rng(9).standard_normal(shape)  # the same for models of one width
-    images[name] = model.decoder.predict(codes.astype("float32"), batch_size=500, verbose=0)
+    images[name] = predict_in_batches(model.decoder, codes.astype("float32"))
 codes = rng.standard_normal((DRAWS * n, 50))
 codes[:, live] = rng.permutation(mixture.sample(DRAWS * n)[0])
-images["VAE, mixture"] = models["VAE"].decoder.predict(codes.astype("float32"), batch_size=500, verbose=0)
+images["VAE, mixture"] = predict_in_batches(models["VAE"].decoder, codes.astype("float32"))
 
 # %%
-clouds = {name: features.predict(some, batch_size=500, verbose=0) for name, some in images.items()}
-real = features.predict(mnist.x_test[at_random], batch_size=500, verbose=0)
+clouds = {name: predict_in_batches(features, some) for name, some in images.items()}
+real = predict_in_batches(features, mnist.x_test[at_random])
 parts = [slice(i * n, (i + 1) * n) for i in range(DRAWS)]  # each time other samples, against other test digits
 distances = {
     name: np.array([squared_frechet_distance(cloud[p], real[p]) for p in parts]) for name, cloud in clouds.items()
