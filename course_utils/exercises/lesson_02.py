@@ -245,7 +245,10 @@ def _lengths_come_back(map_from_distances):
     if factor < 1e-3:
         return "Your map has no size. Is the factor -1/2 there? Are the largest eigenvalues kept? `eigh` puts them last"
     if np.allclose(_distances(result), factor * wanted) and not np.isclose(factor, 1):
-        return f"On your map all distances are {factor:.3g} times too long. Is the factor -1/2 there?"
+        cause = "Is the factor -1/2 there?"
+        if np.isclose(factor, 1 / np.sqrt(12)):
+            cause = "Did you divide by n? Here the inner products themselves are wanted"
+        return f"On your map all distances are {factor:.3g} times as long as they should be. {cause}"
     if np.allclose(np.linalg.norm(result, axis=0), 1):
         return "Your columns have length 1. Each must be multiplied by the root of its eigenvalue"
     if not np.allclose(_distances(result), wanted):
@@ -256,17 +259,18 @@ def _lengths_come_back(map_from_distances):
         )
 
 
-def _largest_first(map_from_distances):
+def _largest_kept(map_from_distances):
+    """In whatever order and however turned: the inner products are what counts."""
     points = np.random.default_rng(6).normal(size=(9, 4)) * np.array([1, 4, 2, 3])
     got, best = map_from_distances(_distances(points), 2), pca_basis(points, 2)
-    variances = np.mean(got**2, axis=0)
-    if not np.allclose(variances, best[2]):
+    scores = (points - best[0]) @ best[1]
+    if not np.allclose(np.sum(got**2), np.sum(scores**2)):
         return (
-            "Of straight-line distances the best map in the plane is PCA's, with the variances "
-            f"{best[2].round(2)}; yours has {variances.round(2)}. The largest eigenvalues come last from `eigh`"
+            "Of straight-line distances the best map in the plane is PCA's, with a mean square of "
+            f"{np.sum(best[2]):.4g}; yours has {np.sum(got**2) / 9:.4g}. The largest eigenvalues come last from `eigh`"
         )
-    if not np.allclose(np.abs(got), np.abs((points - best[0]) @ best[1]), atol=1e-6):
-        return "Of straight-line distances the map must be PCA's, but for signs; yours isn't"
+    if not np.allclose(got @ got.T, scores @ scores.T, atol=1e-6):
+        return "Of straight-line distances the map must have PCA's inner products; yours hasn't"
 
 
 def _any_distances(map_from_distances):
@@ -278,7 +282,7 @@ def _any_distances(map_from_distances):
 
 
 @exercise(
-    checks=[_lengths_come_back, _largest_first, _any_distances],
+    checks=[_lengths_come_back, _largest_kept, _any_distances],
     hint="`squares = distances**2`; take off the mean of each row and of each column, add the mean of all, multiply by "
     "-1/2: these are the inner products. With their eigenvectors as columns, multiply each by the root of its "
     "eigenvalue and keep those of the k largest.",
@@ -298,6 +302,10 @@ def _of_the_sigmoid(start_factor):
         return "This is the sigmoid's slope, 1/4. Which factor makes up for it?"
     if np.isclose(got, 2, rtol=0.02):
         return "One over the sigmoid's value at 0 is 2. Its slope there is wanted"
+    if np.isclose(got, 16, rtol=0.02):
+        return "By 16 the variance must grow. By which factor do the weights themselves?"
+    if abs(got) < 0.1:
+        return f"Yours is {got:.4g}. A slope is a difference of two values: the sigmoid is not 0 where its input is 0"
     if not np.isclose(got, 4, rtol=0.02):
         return (
             f"For the sigmoid, with a slope of 1/4, the factor is 4; yours is {got:.4g}. Keras computes in single "
@@ -335,7 +343,7 @@ flattest = Prediction(
     "flattest",
     "On which of the four maps are most of each point's neighbours on the sheet kept?",
     "Walking distances are those on the sheet laid flat, and a map that is asked for them has to unroll it. "
-    "Straight lines cut through the air, the kernel forgets what is not near, and LLE asks for weights, not lengths.",
+    "Straight lines cut through the air, the kernel takes the next turn for near, LLE asks for weights, not lengths.",
     "Which of the four is told something that is true of the flat sheet, near and far?",
     options=("straight MDS", "walking MDS", "LLE", "kernel PCA"),
 )

@@ -481,7 +481,7 @@ plotting.bars(known_at, "share recognised", title="Codes from the prior, by how 
 
 # %% [markdown]
 # **What to notice.** In the densest quarter most pictures are digits, in the sparse half about a third, not much more than of the ghosts at the beginning. So the
-# failures lie mostly in the holes. And the mean norms hardly differ: the holes lie not only at the rim of the prior but all over it, between the digits. (In the quick profile the decoder is still blurred, so that holes hardly matter yet.)
+# sparser the place, the more often the decoder fails. And the mean norms hardly differ: the holes lie not only at the rim of the prior but all over it, between the digits. (In the quick profile the decoder is still blurred, so that holes hardly matter yet.)
 #
 # ## Drawing from a fitted density
 #
@@ -597,8 +597,8 @@ for kind, place in (
 plotting.image_rows(shown | {"test digits": mnist.x_test[:14]})
 
 # %% [markdown]
-# **What to notice.** The VAE's pictures reach fewer of the test digits. Part of that may be missing variety, part mere blur; this number can't tell them apart. Nor does precision mean a clear digit: the prior's pictures have it, too, and the judge recognises fewer than half of them. The autoencoder with the mixture draws more of what there is, nearly as precisely. Its single Gaussian reaches nearly as far, but a good part of its
-# pictures are scribble, which costs precision. One number alone would have hidden this. (In the quick profile all pictures are too blurred to reach
+# **What to notice.** The VAE's pictures reach fewer of the test digits. Part of that may be missing variety, part mere blur; this number can't tell them apart. Nor does precision mean a clear digit: the prior's pictures have it, too, and the judge recognises fewer than half of them. The autoencoder with the mixture draws more of what there is, nearly as precisely. Its single Gaussian reaches less far (still farther than the VAE), and a good part of its
+# pictures are scribble. That costs precision, and it may even flatter recall: a drawn picture that is far from all others has a wide neighbourhood. So don't read its recall as variety alone. One number alone would have hidden this. (In the quick profile all pictures are too blurred to reach
 # anything: recall is near 0.)
 #
 # <details><summary><b>Question.</b> Why not a mixture of 55,000 Gaussians?</summary>
@@ -923,7 +923,7 @@ plotting.path_on_map(*on_map, path, decode(flat, path), title="From 0 to 9 and b
 
 # %% [markdown]
 # **What to notice.** Left the way from digit to digit through their middles, right its hundred frames, row by row. Where the way crosses
-# the region of another digit, that digit turns up, and where regions are crowded the frames are blurred.
+# the region of another digit, that digit turns up, and where regions are crowded the frames are blurred. Even some of the middles decode to another digit: look for the 4, the 5 and the 8. Their codes overlap with those of their neighbours, and the decoder can draw only one picture at each place.
 #
 # In ten dimensions there is more room, and you know a better path than the straight one. The film goes along arcs, through ten test digits from 0 to 9. A first cut takes equal steps of the code.
 # But equal steps of the code are not equal steps of the picture: the decoder stretches some pieces of the way and shrinks others. So we measure the way in the pictures instead and give each frame an equal share of *that*.
@@ -971,8 +971,8 @@ plotting.animation(np.concatenate([films["VAE"], films["autoencoder"]], axis=1),
 #
 # $$ \log p(x \mid c) \;\ge\; \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) - \mathrm{KL}\big[q(z \mid x, c) \,\|\, \mathcal{N}(0, I)\big] . $$
 #
-# Nats about the digit in $z$ would raise the rate and buy nothing, since the decoder knows $c$ already. So training drives them out, and what
-# remains is the handwriting. Then we may keep $z$ and change $c$.
+# Nats about the digit in $z$ would raise the rate and buy nothing, since the decoder knows $c$ already. So training presses them out, and what
+# should remain is the handwriting. Then we may keep $z$ and change $c$.
 
 
 # %%
@@ -1004,8 +1004,8 @@ for name, codes in {"10-D VAE": wide_codes, "conditional VAE": styles}.items():
 
 # %% [markdown]
 # A nearest-neighbour classifier tries to read the digit from the codes; guessing would give about 0.1. The lower its score on the
-# conditional VAE's codes, the less they hold of the digit. Driving it out takes training. After the full one the score has fallen from over 0.9
-# to less than a half, and some of the digit is still there; in the quick profile it is most of it.
+# conditional VAE's codes, the less they hold of the digit. Driving it out takes training. After the full one the score is less than a half,
+# where the VAE without labels has over 0.9: some of the digit is still there. In the quick profile, after a shorter training, it is most of it.
 #
 # To draw all digits in one handwriting we pair each code with every label.
 
@@ -1119,11 +1119,11 @@ expect("conditional VAE: share of slant's variance common to a row", hand_shares
 # ## Summary
 #
 # - Quantiles of the prior show a latent plane as it is used: each place of the grid stands for an equal share of codes.
-# - The prior draws well only near the codes of digits, whose distribution is the **aggregate posterior**. The mean rate is information plus mismatch, and the ELBO does not drive the mismatch to 0: most of a wide prior is sparsely settled, and the judge recognises only about half of what its codes decode to.
-# - A density fitted to the codes draws nearly as well as the decoder can draw at all, from a VAE and from a plain autoencoder alike.
+# - The prior draws well only near the codes of digits, whose distribution is the **aggregate posterior**. The mean rate is information plus mismatch, and the ELBO does not drive the mismatch to 0: most of a wide prior is sparsely settled, and the judge recognises fewer than half of what its codes decode to.
+# - A density that fits the codes (here a mixture of 30 Gaussians; a single one does not) draws pictures that are recognised nearly as often as decoded codes of test digits, from a VAE and from a plain autoencoder alike.
 # - Wide Gaussian codes lie on a shell of radius about $\sqrt d$. The straight path cuts inside, the spherical one stays on it. Walks are smooth in any continuous decoder.
 # - Coordinates have no names. Differences of mean codes do: they move an attribute across most of the expected gap, if you compare like with like, at the cost of sometimes changing the digit.
-# - What the decoder is told, the code need not hold. A conditional VAE learns to separate handwriting from digit, step by step.
+# - What the decoder is told, the code need not hold. A conditional VAE learns to separate handwriting from digit, though not completely.
 #
 # ## Pitfalls
 #

@@ -187,12 +187,13 @@ def test_map_from_distances(check_states):
         wrong={
             "yours has (12, 12)": lambda distances, k: places(distances, len(distances)),
             "the root of a negative eigenvalue": of_all_roots,
-            "times too long": lambda distances, k: places(distances, k, factor=-1),
+            "1.41 times as long as they should be": lambda distances, k: places(distances, k, factor=-1),
+            "Did you divide by n": lambda distances, k: places(distances, k) / np.sqrt(len(distances)),
             "Your columns have length 1": lambda distances, k: places(distances, k, root=False),
             "Are the distances squared": lambda distances, k: places(distances, k, power=1),
             "both means taken off": lambda distances, k: places(distances, k, centre=False),
             "Your map has no size": lambda distances, k: places(distances, k, smallest=True),
-            "must be PCA's, but for signs": lambda distances, k: places(distances, k)[
+            "must have PCA's inner products": lambda distances, k: places(distances, k)[
                 :: -1 if len(distances) == 9 else 1
             ],
             "come last from `eigh`": lambda distances, k: (
@@ -200,7 +201,13 @@ def test_map_from_distances(check_states):
             ),
             "must lie on a circle": lambda distances, k: places(distances, k) * (len(distances) != 8),
         },
-        right=[places, centred_by_a_matrix, from_a_corner],
+        right=[
+            places,
+            centred_by_a_matrix,
+            from_a_corner,
+            lambda distances, k: np.flip(places(distances, k), axis=1),
+            lambda distances, k: places(distances, k) @ np.linalg.qr(np.random.default_rng(0).normal(size=(k, k)))[0],
+        ],
     )
 
 
@@ -220,6 +227,8 @@ def test_start_factor(check_states):
         wrong={
             "the sigmoid's slope, 1/4": slope,
             "One over the sigmoid's value": lambda activation: 1 / float(activation(np.float32(0))),
+            "the variance must grow": lambda activation: 1 / slope(activation) ** 2,
+            "A slope is a difference of two values": lambda activation: 0.01 / float(activation(np.float32(0.01))),
             "the factor is 4; yours is": lambda activation: 1.3 / slope(activation),
             "For linear the factor is 1": lambda activation: 4,
             "For gelu the factor is 2": lambda activation: 4 if slope(activation) < 0.3 else 1,
