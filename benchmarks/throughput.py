@@ -113,7 +113,7 @@ faster than these products alone. At these shapes this machine does {bound * ope
 
 ## A short fit: a new model, 4 epochs of 55 batches of 64
 
-Compiling pays only where a fit is long, so `fast` leaves XLA out in the quick profile. The last batch of an epoch is \
+Compiling pays only where a fit is long, so `fast` does nothing in the quick profile. The last batch of an epoch is \
 smaller than the others, and XLA compiles for each size.
 
 {table(["", "seconds"], short)}

@@ -40,10 +40,11 @@ def callbacks(name):
 def fast(model, steps=math.inf):
     """Keyword arguments of `compile` that make the model's fits fast: `model.compile("adam", "mse", **fast(model))`.
 
-    On TensorFlow several batches are trained in one go, and callbacks hear of every 8th or 32nd alone. In the full
-    profile a model without convolutions is also compiled by XLA, which draws other random numbers. That costs a few
+    On TensorFlow, in the full profile, several batches are trained in one go, and callbacks hear of every 8th or 32nd
+    alone. A model without convolutions is also compiled by XLA, which draws other random numbers. That costs a few
     seconds for each size of batch, the smaller last one too, and saves a few milliseconds a batch, so a fit of fewer
-    than a thousand batches is left as it is. Convolutions are slower with it. Other backends are as fast as they come.
+    than a thousand batches is left to TensorFlow. Convolutions are slower with it. The fits of the quick profile are
+    too short for either to pay, and other backends are as fast as they come: there the dictionary is empty.
 
     `make bench` measures it all; `benchmarks/README.md` tells what it found.
 
@@ -51,10 +52,10 @@ def fast(model, steps=math.inf):
         model: a `keras.Model` that is built.
         steps: how many batches the fit will train on, in all epochs; many by default.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or profile() == "quick":
         return {}
     kernels = [len(weight.shape) for weight in model.variables]
-    if profile() == "full" and steps >= 1000 and kernels and max(kernels) == 2:  # those of convolutions have four axes
+    if steps >= 1000 and kernels and max(kernels) == 2:  # those of convolutions have four axes
         _compile_unheard()
         return {"jit_compile": True, "steps_per_execution": 32}
     return {"steps_per_execution": 8}

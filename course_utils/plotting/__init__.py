@@ -1,16 +1,7 @@
 """Every figure of the course. Functions take arrays, never models, and return the figure."""
 
 from course_utils.plotting.animation import animation, film
-from course_utils.plotting.charts import (
-    bands,
-    bars,
-    curves,
-    densities_on_plane,
-    histograms,
-    number_grids,
-    stacked_bars,
-    table,
-)
+from course_utils.plotting.charts import bands, bars, curves, densities_on_plane, histograms, stacked_bars
 from course_utils.plotting.images import encodings, image_rows, mosaic
 from course_utils.plotting.maps import (
     arrows_on_plane,
@@ -21,6 +12,7 @@ from course_utils.plotting.maps import (
     point_clouds,
 )
 from course_utils.plotting.style import DIGIT_COLOURS
+from course_utils.plotting.tables import number_grids, table
 
 __all__ = [
     "DIGIT_COLOURS",

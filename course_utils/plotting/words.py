@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 
+from course_utils.checks import check_whole
+
 ALT_LENGTH = 600  # characters: longer texts tire those who have them read aloud
 
 
@@ -45,3 +47,10 @@ def spoken_range(values):
     """From the least to the greatest of the values, an array or a list: `2 to 7`, or `2` where all are the same."""
     low, high = spoken(np.min(values)), spoken(np.max(values))
     return low if low == high else f"{low} to {high}"
+
+
+def as_texts(values, significant):
+    """The numbers as texts, with as many decimals as show `significant` significant digits of the largest one."""
+    largest = np.abs(values[np.isfinite(values)]).max(initial=0) or 1
+    decimals = max(0, check_whole("significant", significant) - 1 - math.floor(math.log10(largest)))
+    return np.array([["∞" if np.isinf(value) else f"{value:.{decimals}f}" for value in row] for row in values])

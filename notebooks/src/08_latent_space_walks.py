@@ -246,9 +246,9 @@ plotting.image_rows(traversals, [f"{value:g}" for value in values])
 # Ours has one variance per axis, which does prefer some axes, but for cheap coding, not for meaning.
 #
 # To give each axis one nameable factor of the data is called **disentanglement**. Much was hoped of the VAE here. Locatello et al. (2019) proved that without labels, or assumptions
-# built into the model, no method can be sure of it, and in 12,000 trained models found none that reliably gets it: the seed mattered more than the method.
+# built into the model, no method can be sure of it, and in 12,000 trained models found none that reliably gets it: the seed and the hyperparameters mattered more than the method.
 #
-# In ten dimensions we start from a test digit instead of the origin: a 3 whose lower loop is nearly closed, so that the model draws it much like an 8. It is the picture that all five rows have in common. We show the five coordinates that cost the most nats.
+# In ten dimensions we start from a test digit instead of the origin: a 3 whose lower loop is nearly closed, so that the model draws it much like an 8. Each row comes close to this picture where its coordinate has the start's own value, at another place in each row. We show the five coordinates that cost the most nats.
 
 # %%
 wide_codes, wide_log_var = posterior(wide, mnist.x_test)
