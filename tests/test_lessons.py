@@ -348,7 +348,7 @@ def test_build_and_text_refuse_a_run_that_warns_or_prints_a_number_that_is_none(
 
 def test_a_run_that_speaks_of_nanometres_is_stored():
     cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", name="stdout", text="3 nanometres\n")])
-    assert lessons.complaint(nbformat.v4.new_notebook(cells=[cell])) == ""
+    assert lessons.fault(nbformat.v4.new_notebook(cells=[cell]), {"error": None}) == ""
 
 
 def test_controls_that_died_with_their_kernel_are_not_stored():

@@ -39,12 +39,10 @@ def build(number, jobs):
     lessons, quick, refused = sources.find_lessons(number), {}, []
 
     def timed(source, notebook, record):
-        quick[source] = record | {"error": record["error"] or complaint(notebook)}
+        quick[source] = record | {"error": fault(notebook, record)}
 
     def stored(source, notebook, record):
-        why = (
-            record["error"] or complaint(notebook) or ("it ran without the full data set" if record["embedded"] else "")
-        )
+        why = fault(notebook, record) or "it ran without the full data set" * record["embedded"]
         if why:
             refused.append(f"{source.stem} was not stored: {why} (the run is in {keep(source, notebook)})")
             return
@@ -62,8 +60,10 @@ def build(number, jobs):
         sys.exit("\n".join(refused))
 
 
-def complaint(notebook):
-    """The first thing in a run that no reader should meet and nbval passes over: a warning, a number that is none."""
+def fault(notebook, record):
+    """What is wrong with a run, or "": its error, or a warning or a number that is none, which nbval passes over."""
+    if record["error"]:
+        return record["error"]
     streams = [output for cell in code_cells(notebook) for output in cell.outputs if output.output_type == "stream"]
     for output in streams:
         if output.name == "stderr":
@@ -136,7 +136,7 @@ def quick_seconds(source):
     outcome = []
     runs.run_all([source], "quick", 1, lambda source, notebook, record: outcome.extend([notebook, record]))
     notebook, record = outcome
-    why = record["error"] or complaint(notebook)
+    why = fault(notebook, record)
     if why:
         sys.exit(f"The quick run of {source.stem} ended with {why}")
     return record["seconds"]

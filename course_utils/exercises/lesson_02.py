@@ -246,7 +246,7 @@ def _lengths_come_back(map_from_distances):
         return "Your map has no size. Is the factor -1/2 there? Are the largest eigenvalues kept? `eigh` puts them last"
     if np.allclose(_distances(result), factor * wanted) and not np.isclose(factor, 1):
         cause = "Is the factor -1/2 there?"
-        if np.isclose(factor, 1 / np.sqrt(12)):
+        if np.isclose(factor, 1 / np.sqrt(len(points))):
             cause = "Did you divide by n? Here the inner products themselves are wanted"
         return f"On your map all distances are {factor:.3g} times as long as they should be. {cause}"
     if np.allclose(np.linalg.norm(result, axis=0), 1):
@@ -267,7 +267,8 @@ def _largest_kept(map_from_distances):
     if not np.allclose(np.sum(got**2), np.sum(scores**2)):
         return (
             "Of straight-line distances the best map in the plane is PCA's, with a mean square of "
-            f"{np.sum(best[2]):.4g}; yours has {np.sum(got**2) / 9:.4g}. The largest eigenvalues come last from `eigh`"
+            f"{np.sum(best[2]):.4g}; yours has {np.sum(got**2) / len(points):.4g}. The largest eigenvalues come last "
+            "from `eigh`"
         )
     if not np.allclose(got @ got.T, scores @ scores.T, atol=1e-6):
         return "Of straight-line distances the map must have PCA's inner products; yours hasn't"

@@ -193,7 +193,7 @@ def _off_by_a_tenth(answer):
     got = answer(images, images + 0.1)
     if np.isclose(got, 0.01):
         return "0.01 is the variance. Its square root is the standard deviation, 0.1"
-    if np.isclose(got, 0.1 * np.sqrt(32 / 31)):
+    if np.isclose(got, 0.1 * np.sqrt(images.size / (images.size - 1))):
         return f"Divided by N - 1? No mean is estimated here, so the likelihood asks for N: 0.1, yours is {got:.4g}"
     if not np.isclose(got, 0.1):
         return f"If every pixel is off by 0.1, the best deviation is 0.1, yours is {got:.4g}"

@@ -401,10 +401,10 @@ def test_export_of_a_trained_model(which, tmp_path):
     np.testing.assert_allclose(restored.serve(inputs), model.predict(inputs, verbose=0), atol=1e-5)
 
 
-def test_trains_and_is_scored_in_mixed_precision():
-    """In float16, which asks for more care than bfloat16: its loss has to be scaled."""
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_trains_and_is_scored_in_mixed_precision(precision):
     keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy("mixed_float16")
+    keras.config.set_dtype_policy(precision)
     try:
         for model, inputs in _models():
             model.compile(keras.optimizers.Adam(0.01), bernoulli_nll)

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from course_utils.losses import bernoulli_nll
-from course_utils.models import IWAE, build_dense_vae
+from course_utils.models import IWAE, build_dense_autoencoder, build_dense_vae
 
 SHAPE = (6, 6, 1)
 IMAGES = np.random.default_rng(0).integers(0, 2, (32, *SHAPE)).astype(np.float32)
@@ -13,6 +13,8 @@ IMAGES = np.random.default_rng(0).integers(0, 2, (32, *SHAPE)).astype(np.float32
 
 def build(kind):
     keras.utils.set_random_seed(0)
+    if kind == "autoencoder":
+        return build_dense_autoencoder(2, hidden=(12,), image_shape=SHAPE)
     vae = build_dense_vae(2, hidden=(12,), beta=4.0, image_shape=SHAPE)
     return vae if kind == "vae" else IWAE(vae.encoder, vae.decoder, 3)
 
@@ -32,7 +34,7 @@ if __name__ == "__main__":
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     one_adds = tf.distribute.ReductionToOneDevice()  # the default waits for collectives that CPUs mix up
     shared = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=one_adds)
-    for kind in ("vae", "iwae"):
+    for kind in ("autoencoder", "vae", "iwae"):
         one, one_weights = trained(kind, tf.distribute.get_strategy())  # the default one, a single device
         two, two_weights = trained(kind, shared)
         assert one["loss"][1] < one["loss"][0]
