@@ -12,11 +12,13 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from course_utils.batches import FreshBatches, binarise, binarised_pair, check_images  # noqa: F401, stay importable from here
 from course_utils.checks import check_whole
 from course_utils.lesson import fall_back_to_quick, profile, say
+from course_utils.photographs import photograph_patches
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
@@ -24,6 +26,11 @@ DOWNLOAD_TRIES = 3
 DOWNLOAD_TIMEOUT = 15  # seconds without an answer
 REPOSITORY_DATA = Path(__file__).parents[1] / "data"
 EMBEDDED = "mnist_5k.npz"
+NAMES = {
+    "mnist": ("MNIST", "digits"),
+    "fashion_mnist": ("Fashion-MNIST", "garments"),
+    "cifar10": ("CIFAR-10", "images"),
+}
 
 
 class Dataset(NamedTuple):
@@ -46,15 +53,15 @@ def load(name, *, n_train=None, n_test=None):
     """Loads an image set and says in a line where it came from.
 
     Takes the first of: a file `<name>.npz` in the folder `$COURSE_DATA` or in the repository's
-    `data/`; Keras's cache or download; the 5,000 digits embedded in this package. In the quick
-    profile, the embedded digits at once. Falling back to them turns the quick profile on, since
-    the full profile's bounds hold for the full set only.
+    `data/`; Keras's cache or download; what comes with the package: the 5,000 embedded digits, which stand in for
+    Fashion-MNIST too, and patches of photographs for CIFAR-10. In the quick profile, these at once. Falling back to
+    them turns the quick profile on, since the full profile's bounds hold for the full set only.
 
     The last of the training images are held back for validation, so that nothing is ever chosen by a test image:
     5,000 of MNIST's 60,000, 500 of the 4,000 embedded, an eighth of another file's up to 5,000.
 
     Args:
-        name: `"mnist"`.
+        name: `"mnist"`, `"fashion_mnist"` or `"cifar10"`.
         n_train: how many of the other training images to take, from the start; all by default.
         n_test: how many test images to take, from the start; all by default.
 
@@ -65,43 +72,62 @@ def load(name, *, n_train=None, n_test=None):
         ValueError: if the name is unknown, a number is not available, or a file is damaged.
 
     Reference:
-        LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, 1998.
+        LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, 1998; Xiao, Rasul &
+        Vollgraf, Fashion-MNIST, 2017; Krizhevsky, Learning multiple layers of features from tiny images, 2009.
     """
-    if name != "mnist":
-        raise ValueError(f"`name` must be 'mnist'. Received: name={name!r}")
-    arrays, where = _find_mnist()
+    if name not in NAMES:
+        raise ValueError(f"`name` must be one of {', '.join(map(repr, NAMES))}. Received: name={name!r}")
+    arrays, (title, what), where = _find(name)
     n_valid = min(5000, len(arrays["x_train"]) // 8)
     held_back = len(arrays["x_train"]) - n_valid
     x_train, y_train = _take("n_train", n_train, arrays["x_train"][:held_back], arrays["y_train"][:held_back])
     x_valid, y_valid = arrays["x_train"][held_back:], arrays["y_train"][held_back:]
     x_test, y_test = _take("n_test", n_test, arrays["x_test"], arrays["y_test"])
     numbers = {"n_train": len(x_train), "n_valid": len(x_valid), "n_test": len(x_test)}
-    source = "MNIST, {n_train:,} training, {n_valid:,} validation and {n_test:,} test digits".format(**numbers)
-    source += f" from {where}"
+    source = "{n_train:,} training, {n_valid:,} validation and {n_test:,} test".format(**numbers)
+    source = f"{title}, {source} {what} from {where}"
     say(source, kind="data", name=name, embedded=profile() == "quick", **numbers)  # there and only there
     x_train, x_valid, x_test = (_to_unit_interval(images) for images in (x_train, x_valid, x_test))
     return Dataset(x_train, y_train, x_valid, y_valid, x_test, y_test, source)
 
 
-def _find_mnist():
+def _find(name):
+    """Arrays, the pair of the set's title and what its images are, and where they come from."""
     if profile() == "quick":
-        return read_archive(_embedded()), "the embedded sample (quick profile)"
+        arrays, words, where = _stand_in(name)
+        return arrays, words, f"{where} (quick profile)"
     folders = {"data": REPOSITORY_DATA}
     if os.environ.get("COURSE_DATA"):
         folders = {"$COURSE_DATA": Path(os.environ["COURSE_DATA"])} | folders
     for label, folder in folders.items():
-        if (folder / "mnist.npz").is_file():
-            return read_archive(folder / "mnist.npz"), f"{label}/mnist.npz"
+        if (folder / f"{name}.npz").is_file():
+            return read_archive(folder / f"{name}.npz"), NAMES[name], f"{label}/{name}.npz"
     try:
-        return _from_keras_cache(), "Keras's cache"
+        arrays = _from_keras_cache() if name == "mnist" else _from_keras_datasets(name)
+        return arrays, NAMES[name], "Keras's cache"
     except OSError as error:
-        fall_back_to_quick(f"The full MNIST cannot be had ({error}).")
-        return read_archive(_embedded()), "the embedded sample"
+        fall_back_to_quick(f"The full {NAMES[name][0]} cannot be had ({error}).")
+        return _stand_in(name)
 
 
-def _embedded():
+def _stand_in(name):
+    """What comes with the package in the place of a full set: arrays, words and origin, as `_find` returns them."""
+    if name == "cifar10":
+        return photograph_patches(), ("Photographs for CIFAR-10", "patches"), "scikit-learn and scikit-image"
     beside_this_file = Path(__file__).with_name(EMBEDDED)  # in an installed wheel
-    return beside_this_file if beside_this_file.is_file() else REPOSITORY_DATA / EMBEDDED
+    digits = read_archive(beside_this_file if beside_this_file.is_file() else REPOSITORY_DATA / EMBEDDED)
+    title = "MNIST" if name == "mnist" else "MNIST for Fashion-MNIST"
+    return digits, (title, "digits"), "the embedded sample"
+
+
+def _from_keras_datasets(name):
+    """The set as Keras loads it, from its cache or by download; an OSError if that fails."""
+    try:
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises plain ones where a download fails
+        raise OSError(str(error)) from error
+    labels = {"y_train": y_train.ravel().astype(np.int32), "y_test": y_test.ravel().astype(np.int32)}
+    return {"x_train": x_train, "x_test": x_test, **labels}
 
 
 def _from_keras_cache():
@@ -150,10 +176,10 @@ def replacing(target):
 
 
 def read_archive(path):
-    """Reads and checks an image archive: uint8 images `(n, height, width)`, labels `(n,)` from 0 to 9.
+    """Reads and checks an image archive: uint8 images `(n, height, width)` or, in colour, `(n, height, width, 3)`.
 
     Args:
-        path: an .npz file with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
+        path: an .npz file with the arrays `x_train`, `y_train`, `x_test` and `y_test`; labels `(n,)` from 0 to 9.
 
     Returns:
         A dictionary of the four arrays; labels as int32.
@@ -168,8 +194,10 @@ def read_archive(path):
         raise _damaged(path, error) from error
     for split in ("train", "test"):
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-        if images.dtype != np.uint8 or images.ndim != 3 or len(images) == 0:
-            raise _damaged(path, f"x_{split} is {images.dtype}{list(images.shape)}, not uint8[n, height, width]")
+        grey_or_colour = images.ndim == 3 or images.shape[3:] == (3,)
+        if images.dtype != np.uint8 or not grey_or_colour or len(images) == 0:
+            what = f"{images.dtype}{list(images.shape)}, not uint8[n, height, width] or uint8[n, height, width, 3]"
+            raise _damaged(path, f"x_{split} is {what}")
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
             raise _damaged(path, f"y_{split} is {labels.dtype}{list(labels.shape)}, not one integer per image")
         if labels.min() < 0 or labels.max() > 9:
@@ -190,4 +218,4 @@ def _take(argument, number, images, labels):
 
 
 def _to_unit_interval(images):
-    return images[..., np.newaxis].astype(np.float32) / 255
+    return (images if images.ndim == 4 else images[..., np.newaxis]).astype(np.float32) / 255

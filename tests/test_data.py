@@ -277,7 +277,7 @@ def test_replacing_leaves_the_old_file_when_interrupted(tmp_path, fault):
 def test_the_last_training_images_are_held_back(monkeypatch, n, n_valid):
     images = np.arange(n, dtype=np.uint32).view(np.uint8).reshape(n, 2, 2)  # each another one
     arrays = {"x_train": images, "y_train": np.arange(n), "x_test": images[:5], "y_test": np.arange(5)}
-    monkeypatch.setattr(data, "_find_mnist", lambda: (arrays, "memory"))
+    monkeypatch.setattr(data, "_find", lambda name: (arrays, data.NAMES[name], "memory"))
     everything = data.load("mnist")
     assert len(everything.x_valid) == len(everything.y_valid) == n_valid
     np.testing.assert_array_equal([*everything.y_train, *everything.y_valid], np.arange(n))
