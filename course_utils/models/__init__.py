@@ -2,6 +2,7 @@
 
 from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.classifier import build_classifier
+from course_utils.models.unet import build_unet
 from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "build_conv_autoencoder",
     "build_dense_autoencoder",
     "build_dense_vae",
+    "build_unet",
 ]
