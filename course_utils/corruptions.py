@@ -84,3 +84,31 @@ def mask_block(images, size, rng):
     row, column = np.arange(height)[:, np.newaxis], np.arange(width)
     inside = (row >= top) & (row < top + size) & (column >= left) & (column < left + size)
     return np.where(inside[..., np.newaxis], 0, images).astype(np.float32)
+
+
+def downsample(images, factor):
+    """Averages blocks of `factor` × `factor` pixels into one.
+
+    >>> image = np.arange(8, dtype=np.float32).reshape(1, 2, 4, 1) / 8
+    >>> print(downsample(image, 2)[0, :, :, 0])
+    [[0.3125 0.5625]]
+
+    Args:
+        images: array in [0, 1].
+        factor: positive whole number that divides height and width.
+
+    Returns:
+        float32 array `(n, height / factor, width / factor, channels)`.
+
+    Raises:
+        ValueError: if `images` is no such array or `factor` does not divide its sides.
+    """
+    check_images(images)
+    factor = check_whole("factor", factor)
+    n, height, width, channels = images.shape
+    if height % factor or width % factor:
+        raise ValueError(
+            f"`factor` must divide the images' sides. Received: factor={factor}, images of {height} × {width}"
+        )
+    blocks = images.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return blocks.mean(axis=(2, 4)).astype(np.float32)

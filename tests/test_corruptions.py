@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from course_utils.corruptions import gaussian_noise, mask_block, salt_and_pepper
+from course_utils.corruptions import downsample, gaussian_noise, mask_block, salt_and_pepper
 
 GREY = np.full((8, 40, 40, 1), 0.5, np.float32)
 EVERY = [(gaussian_noise, 0.3), (salt_and_pepper, 0.3), (mask_block, 5)]
@@ -81,3 +81,19 @@ def test_mask_block_blackens_one_whole_square_an_image():
 def test_float32_whatever_the_images_precision(corrupt, strength):
     for dtype in ("float16", "float64"):
         assert corrupt(GREY.astype(dtype), strength, np.random.default_rng(0)).dtype == np.float32
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_downsampling_keeps_the_mean_and_undoes_nearest_neighbour(digits, factor):
+    small = downsample(digits, factor)
+    assert small.shape == (32, 28 // factor, 28 // factor, 1) and small.dtype == np.float32
+    np.testing.assert_allclose(small.mean(axis=(1, 2)), digits.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        downsample(small.repeat(factor, axis=1).repeat(factor, axis=2), factor), small, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("factor", [0, 3, 2.5, True])
+def test_a_factor_that_does_not_divide_the_sides_is_refused(factor):
+    with pytest.raises(ValueError, match=rf"`factor` must .*Received: factor={factor}"):
+        downsample(GREY, factor)
