@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make text · make checkpoints · make bench · make links REPO=owner/name · make lock
+# make run · make test · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=10 · make bench · make links REPO=owner/name · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 BIN := .venv/bin
@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests lab notebooks text links checkpoints bench lock
+.PHONY: run test unit notebook-tests lab notebooks text links checkpoints seeds bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
@@ -53,6 +53,10 @@ links: $(INSTALLED)
 # Lesson 09's trained models and their scores; skips what is there and goes on where it was interrupted. OPTIONS: see --help.
 checkpoints: $(INSTALLED)
 	$(BIN)/python tools/train_checkpoints.py $(OPTIONS)
+
+# Two further full runs of a lesson, each with another seed: the numbers of its bounds, for the spread that it shows.
+seeds: $(INSTALLED)
+	$(BIN)/python -m tools.seeds $(LESSON_OPTION)
 
 # In an environment of its own, with PyTorch and JAX; about ten minutes.
 bench: $(BENCH)/.installed

@@ -19,12 +19,14 @@ from tools.facts import facts
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
-def run_all(lessons, profile, jobs, finished):
+def run_all(lessons, profile, jobs, finished, read=sources.read_source):
     """Runs the sources `lessons`, `jobs` at once; calls `finished(source, notebook, record)` after each.
+
+    `read` makes the notebook of a source.
 
     An interrupt ends all kernels: `asyncio.run` cancels what is under way, and `kernel` cleans up.
     """
-    notebooks = {source: sources.read_source(source) for source in lessons}
+    notebooks = {source: read(source) for source in lessons}
     with Progress(sum(len(code_of(notebook)) for notebook in notebooks.values())) as progress:
 
         async def run_each():

@@ -1,0 +1,77 @@
+"""Runs a lesson with further seeds and stores the numbers that its bounds hold: `make seeds LESSON=10` calls this.
+
+A lesson that has a line `SEED = …` shows the stored numbers beside its own: what is said of trained networks should
+hold with every seed. A missed bound does not end such a run, for it is a finding.
+"""
+
+import argparse
+import csv
+import re
+import sys
+
+from course_utils.checkpoints import folder
+from course_utils.data import replacing
+from tools import runs, sources
+from tools.facts import facts
+
+SEED_LINE = re.compile(r"^SEED = (\d+)$", re.M)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tools.seeds", description=__doc__)
+    parser.add_argument("--lesson", required=True, help="two digits")
+    parser.add_argument("--further", type=int, default=2, help="how many seeds beside the lesson's own")
+    arguments = parser.parse_args()
+    (source,) = sources.find_lessons(arguments.lesson)
+    columns = {}
+    for step in range(1, arguments.further + 1):
+        seed, values = run(source, step)
+        columns[seed] = values
+        write(folder() / f"seeds_{arguments.lesson}.csv", columns)  # after each: a run takes minutes
+
+
+def run(source, step):
+    """Runs a lesson in the full profile, its seed moved on by `step`; returns the seed and its numbers."""
+    seed, found = None, []
+
+    def read(source):
+        nonlocal seed
+        notebook, seed = with_seed(sources.read_source(source), step)
+        return notebook
+
+    runs.run_all([source], "full", 1, lambda source, notebook, record: found.extend([notebook, record]), read)
+    notebook, record = found
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                print(f"seed {seed}: {output.ename}: {output.evalue}", file=sys.stderr)
+    if record["error"] or record["embedded"]:
+        sys.exit(f"{source.stem}: {record['error'] or 'it ran without the full data set'}; nothing was stored")
+    return seed, {fact["what"]: fact["value"] for fact in facts(notebook.cells, "expectation")}
+
+
+def with_seed(notebook, step):
+    """The notebook with its seed moved on by `step` and no cell that ends it by an error, and that seed."""
+    code = [notebook.cells[index] for index in runs.code_of(notebook)]
+    seeded = [cell for cell in code if SEED_LINE.search(cell.source)]
+    if len(seeded) != 1:
+        sys.exit(f"A lesson that runs with further seeds has the line `SEED = …` in one cell. Found: {len(seeded)}")
+    seed = int(SEED_LINE.search(seeded[0].source)[1]) + step
+    seeded[0].source = SEED_LINE.sub(f"SEED = {seed}", seeded[0].source)
+    for cell in code:
+        cell.metadata.tags = [*cell.metadata.get("tags", []), "raises-exception"]  # nbclient goes on after those
+    return notebook, seed
+
+
+def write(path, columns):
+    """A row for each number, a column for each seed; the file is replaced whole."""
+    names = list(dict.fromkeys(what for values in columns.values() for what in values))
+    with replacing(path) as unfinished, open(unfinished, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["what", *(f"seed {seed}" for seed in columns)])
+        for what in names:
+            table.writerow([what, *(f"{values.get(what, float('nan')):.5g}" for values in columns.values())])
+
+
+if __name__ == "__main__":
+    main()
