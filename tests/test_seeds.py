@@ -22,8 +22,6 @@ SEED = 7
 from course_utils.lesson import expect
 
 expect("twice the seed", 2 * SEED, at_most=14)
-
-# %%
 expect("the seed", SEED, at_least=1)
 """
 
@@ -41,13 +39,19 @@ def lesson(tmp_path, monkeypatch):
     return (tmp_path / "notebooks" / "src" / "91_small.py").write_text
 
 
-def test_two_further_seeds_are_stored_and_a_missed_bound_is_a_finding(lesson, tmp_path, capsys):
+def test_two_further_seeds_are_stored_and_a_missed_bound_is_a_finding(lesson, tmp_path):
     lesson(LESSON)
     seeds.main()
     with open(tmp_path / "seeds_91.csv", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows == [["what", "seed 8", "seed 9"], ["twice the seed", "16", "18"], ["the seed", "8", "9"]]
-    assert "seed 8: ExpectationMissed: twice the seed is 16" in capsys.readouterr().err
+
+
+def test_a_lesson_that_fails_otherwise_stores_nothing(lesson, tmp_path):
+    lesson(LESSON + "\n# %%\n1 / 0\n")
+    with pytest.raises(SystemExit, match="ZeroDivisionError: division by zero; nothing was stored"):
+        seeds.main()
+    assert not (tmp_path / "seeds_91.csv").exists()
 
 
 @pytest.mark.parametrize("text", [LESSON.replace("SEED = 7", "SEED = int('7')"), LESSON + "\n# %%\nSEED = 3\n"])
