@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=10 · make bench · make links REPO=owner/name · make lock
+# make run · make test · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 BIN := .venv/bin

@@ -1,4 +1,4 @@
-"""Runs a lesson with further seeds and stores the numbers that its bounds hold: `make seeds LESSON=10` calls this.
+"""Runs a lesson with further seeds and stores the numbers that its bounds hold: `make seeds LESSON=NN` calls this.
 
 A lesson that has a line `SEED = …` shows the stored numbers beside its own: what is said of trained networks should
 hold with every seed. A missed bound does not end such a run, for it is a finding.
