@@ -4,7 +4,6 @@ import csv
 
 import pytest
 
-from course_utils import checkpoints
 from tools import runs, seeds, sources
 
 LESSON = """# ---
@@ -29,7 +28,6 @@ expect("the seed", SEED, at_least=1)
 @pytest.fixture
 def lesson(tmp_path, monkeypatch):
     """A function that writes a lesson 91 into a course of its own."""
-    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
     monkeypatch.setattr(seeds, "folder", lambda: tmp_path)
     (tmp_path / "notebooks" / "src").mkdir(parents=True)
     for name in ("pyproject.toml", "course_utils"):
