@@ -517,9 +517,9 @@ def enlarge_all(name, factor, train_images, test_images, epochs):
 
 # %%
 mnist = load("mnist")
-digits, digits_test = mnist.x_train[: budget(15000, quick=2000)], mnist.x_test
+digits, digits_test = mnist.x_train[: budget(15000, quick=1600)], mnist.x_test
 enlarged = {
-    "pictures × 2": (x_test, 2, *enlarge_all("pictures × 2", 2, x_train, x_test, budget(6, quick=10))),
+    "pictures × 2": (x_test, 2, *enlarge_all("pictures × 2", 2, x_train, x_test, budget(6, quick=7))),
     "pictures × 4": (x_test, 4, *enlarge_all("pictures × 4", 4, x_train, x_test, budget(8, quick=4))),
     "digits × 2": (digits_test, 2, *enlarge_all("digits × 2", 2, digits, digits_test, budget(2, quick=3))),
 }
@@ -810,7 +810,7 @@ batches = FreshBatches(x_train, marked_pair, batch_size=32, seed=SEED)
 keras.utils.set_random_seed(SEED)
 seen = keras.Input((32, 32, 3))
 residual = build_unet((32, 32, 3), 3, filters=budget((16, 32, 64), quick=(8, 16, 32)))(seen)
-blind = train(keras.Model(seen, seen + residual), "blind", batches, epochs=budget(8, quick=10), learning_rate=2e-3)
+blind = train(keras.Model(seen, seen + residual), "blind", batches, epochs=budget(8, quick=8), learning_rate=2e-3)
 keras.utils.set_random_seed(SEED)
 plain = build_conv_autoencoder(256, filters=(32, 64), image_shape=(32, 32, 3))
 plain = train(plain, "autoencoder", batches, epochs=budget(5, quick=4), learning_rate=2e-3)
