@@ -166,8 +166,9 @@ def test_an_interrupt_ends_every_kernel(course, tmp_path):
         cell = f"import os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(120)"
         course(name, f"# %% [markdown]\n# # Sleeps\n\n# %%\n{cell}\n")
     (tmp_path / "notebooks" / "src" / "91_small.py").unlink()
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background jobs don't
     program = f"import pathlib; from tools import lessons, sources; sources.ROOT = pathlib.Path({str(tmp_path)!r})"
-    arguments = [sys.executable, "-c", f"{program}; lessons.main()", "run", "--jobs", "2"]
+    arguments = [sys.executable, "-c", f"{heeds}; {program}; lessons.main()", "run", "--jobs", "2"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     pids = [tmp_path / name for name in ("95_sleeping", "96_sleeping")]
     deadline = time.monotonic() + 60
