@@ -111,13 +111,6 @@ def course(tmp_path, monkeypatch):
     return add
 
 
-def _run(source):
-    """The executed notebook and the record of one lesson."""
-    outcome = []
-    runs.run_all([source], "quick", 1, lambda _, notebook, record: outcome.extend([notebook, record]))
-    return outcome
-
-
 def test_run_makes_pages_and_a_table_in_order_and_ends_with_an_error_if_a_lesson_fails(course, tmp_path, capsys):
     course("90_failing", FAILING)
     course("92_tiny", HEADER + "# %% [markdown]\n# # Tiny\n")
@@ -182,7 +175,7 @@ def test_an_interrupt_ends_every_kernel(course, tmp_path):
 
 
 def test_an_error_ends_a_lesson_and_is_recorded(course):
-    notebook, record = _run(course("92_failing", FAILING.replace("met=False", "")))
+    notebook, record = runs.run_alone(course("92_failing", FAILING.replace("met=False", "")), "quick")
     assert record["error"].startswith("ValueError: accuracy is 0.5") and record["missed"] == 0
     assert record["heading"] == "A lesson that fails" and record["peak_mib"] > 10
     assert notebook.cells[-1].outputs == [] and notebook.cells[-1].execution_count is None
@@ -192,7 +185,7 @@ def test_a_slider_that_draws_into_its_own_output_runs_and_leaves_no_state_behind
     sent = []
     monkeypatch.setattr(OutputWidget, "send", lambda *args, **kwargs: sent.append(args))  # it may cost the reply
     slider = "from ipywidgets import IntSlider, interact\ndrawn = interact(lambda x: print(x), x=IntSlider(3))"
-    notebook, record = _run(course("95_slider", f"# %% [markdown]\n# # Slider\n\n# %%\n{slider}\n"))
+    notebook, record = runs.run_alone(course("95_slider", f"# %% [markdown]\n# # Slider\n\n# %%\n{slider}\n"), "quick")
     assert record["error"] is None and "widgets" not in notebook.metadata and not sent
 
 
@@ -200,12 +193,14 @@ def test_the_peak_is_the_kernels_own_and_not_that_of_the_process_that_started_it
     source = course("94_tiny", "# %% [markdown]\n# # Tiny\n\n# %%\nprint(1)\n")
     ours = bytearray(700 * 2**20)
     ours[:] = b"x" * len(ours)
-    _, record = _run(source)
+    _, record = runs.run_alone(source, "quick")
     assert 10 < record["peak_mib"] < 500 and len(ours) > 500 * 2**20
 
 
 def test_a_kernel_that_dies_is_recorded(course):
-    _, record = _run(course("93_dying", "# %% [markdown]\n# # Dies\n\n# %%\nimport os\nos._exit(9)\n"))
+    _, record = runs.run_alone(
+        course("93_dying", "# %% [markdown]\n# # Dies\n\n# %%\nimport os\nos._exit(9)\n"), "quick"
+    )
     assert "kernel died" in record["error"] and record["heading"] == "Dies"
 
 
@@ -269,7 +264,7 @@ def test_build_stores_notebook_picture_and_tables(course, tmp_path, capsys):
 def test_another_number_for_the_quick_profile_asks_for_a_quick_run_only(course, tmp_path, monkeypatch):
     record = {"error": None, "embedded": False, "seconds": 1, "peak_mib": 1, "met": 1, "missed": 0}
 
-    def pretend(lessons, profile, jobs, finished):
+    def pretend(lessons, profile, jobs, finished, read=sources.read_source):
         profiles.append(profile)
         for source in lessons:
             notebook = sources.read_source(source)
@@ -331,7 +326,7 @@ def test_build_and_text_refuse_a_run_that_warns_or_prints_a_number_that_is_none(
 ):
     record = {"error": None, "embedded": False, "seconds": 1, "peak_mib": 1, "met": 1, "missed": 0}
 
-    def pretend(lessons, profile, jobs, finished):
+    def pretend(lessons, profile, jobs, finished, read=sources.read_source):
         for source in lessons:
             notebook = sources.read_source(source)
             if profile == spoilt:

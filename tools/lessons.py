@@ -133,9 +133,7 @@ def seen_code(notebook, *, quick):
 
 def quick_seconds(source):
     """Runs a lesson in the quick profile, alone, and returns its seconds."""
-    outcome = []
-    runs.run_all([source], "quick", 1, lambda source, notebook, record: outcome.extend([notebook, record]))
-    notebook, record = outcome
+    notebook, record = runs.run_alone(source, "quick")
     why = fault(notebook, record)
     if why:
         sys.exit(f"The quick run of {source.stem} ended with {why}")

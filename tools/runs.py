@@ -44,6 +44,13 @@ def run_all(lessons, profile, jobs, finished, read=sources.read_source):
         asyncio.run(run_each())
 
 
+def run_alone(source, profile, read=sources.read_source):
+    """Runs one lesson with none beside it; returns its executed notebook and its record."""
+    outcome = []
+    run_all([source], profile, 1, lambda _, notebook, record: outcome.extend([notebook, record]), read)
+    return outcome
+
+
 def environment_for(profile, jobs):
     """The kernels' environment: lessons that run at once share the cores, since threads beyond them only wait."""
     threads = str(max(1, (os.cpu_count() or 1) // jobs))

@@ -48,9 +48,7 @@ def main():
 def run(source, step):
     """Runs a lesson in the full profile, its seed moved on by `step`; returns the seed and its numbers."""
     notebook, seed = with_seed(sources.read_source(source), step)
-    records = []
-    runs.run_all([source], "full", 1, lambda source, notebook, record: records.append(record), lambda source: notebook)
-    (record,) = records
+    _, record = runs.run_alone(source, "full", lambda source: notebook)
     if record["error"] or record["embedded"]:
         sys.exit(f"{source.stem}: {record['error'] or 'it ran without the full data set'}; nothing was stored")
     return seed, {fact["what"]: fact["value"] for fact in facts(notebook.cells, "expectation")}
