@@ -50,9 +50,10 @@ text: $(INSTALLED)
 links: $(INSTALLED)
 	$(BIN)/python -m tools.lessons link --repo "$(REPO)"
 
-# Lesson 09's trained models and their scores; skips what is there and goes on where it was interrupted. OPTIONS: see --help.
+# Trained models of lessons 09 (with scores) and 11; skips what is there, goes on where it was interrupted. OPTIONS: see --help.
 checkpoints: $(INSTALLED)
 	$(BIN)/python tools/train_checkpoints.py $(OPTIONS)
+	$(BIN)/python tools/train_lesson_11.py
 
 # Two further full runs of a lesson, each with another seed: the numbers of its bounds, for the spread that it shows.
 seeds: $(INSTALLED)

@@ -36,10 +36,10 @@ def files(name):
 
 
 def save_checkpoint(model, name, log):
-    """Writes encoder's and decoder's weights as float16, and the log of their training, where `load_checkpoint` looks.
+    """Writes a model's weights as float16, and the log of their training, where `load_checkpoint` looks.
 
     Args:
-        model: has an `encoder` and a `decoder`.
+        model: a `keras.Model`; of one with an `encoder` and a `decoder` these two alone are stored.
         name: of the checkpoint, as for `files`.
         log: dictionary from column to one number per epoch, such as the history of a fit.
 
@@ -71,7 +71,7 @@ def load_checkpoint(model, name):
     """Gives a model the weights of a stored checkpoint.
 
     Args:
-        model: has an `encoder` and a `decoder` of the checkpoint's shapes.
+        model: of the checkpoint's shapes; of one with an `encoder` and a `decoder` these two get the weights.
         name: of the checkpoint, as for `files`.
 
     Returns:
@@ -101,6 +101,25 @@ def load_checkpoint(model, name):
     return dict(zip(columns, log.T))
 
 
+def stored_table(name):
+    """What was measured beforehand: a table that lies among the checkpoints.
+
+    Args:
+        name: of the table, such as `"clutter"`.
+
+    Returns:
+        A dictionary from column to text for each row.
+
+    Raises:
+        ValueError: if there is no such table.
+    """
+    path = folder() / f"{name}.csv"
+    if not path.is_file():
+        raise ValueError(f"There is no table {name}: {path} is missing. {REMEDY}.")
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def _check_weights(name, variables, weights):
     expected, received = [tuple(variable.shape) for variable in variables], [weight.shape for weight in weights]
     if expected != received:
@@ -112,4 +131,5 @@ def _check_weights(name, variables, weights):
 
 
 def _weights(model):
-    return [*model.encoder.weights, *model.decoder.weights]
+    parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]  # a VAE's β is none of it
+    return [weight for part in parts for weight in part.weights]

@@ -1,8 +1,9 @@
-"""Negative log-likelihoods: nats per image, summed over pixels, shape `(batch,)`.
+"""Losses of each image, shape `(batch,)`: negative log-likelihoods in nats, summed over pixels, and Dice's.
 
 They are computed in float32 whatever comes in, as sums over pixels are too fine for the half precision of a GPU.
 """
 
+import itertools
 import math
 
 import keras
@@ -67,9 +68,69 @@ def gaussian_nll(images, reconstruction, sigma=1.0):
     return _sum_over_pixels(error + math.log(sigma) + math.log(2 * math.pi) / 2)
 
 
-def _same_shape_in_float32(images, reconstruction):
+@keras.saving.register_keras_serializable(package="course_utils")
+def soft_dice_loss(masks, probabilities):
+    """1 minus the Dice coefficient, with probabilities in the place of the guessed mask; over all pixels and channels.
+
+    One pixel that is surely right is added to both, so an empty mask has a loss as well: 0 if it is met.
+
+    >>> masks, halves = np.ones((1, 3, 3, 1)), np.full((1, 3, 3, 1), 0.5)
+    >>> print(np.round(soft_dice_loss(masks, halves), 3))  # 1 - (2 · 4.5 + 1) / (9 + 4.5 + 1)
+    [0.31]
+
+    Args:
+        masks: targets, zeros and ones, `(batch, height, width, channels)`.
+        probabilities: of the same shape.
+
+    Returns:
+        Tensor `(batch,)`, from 0 to 1.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Reference:
+        Milletari, Navab & Ahmadi, V-Net, 2016; there with squares in the denominator.
+    """
+    masks, probabilities = _same_shape_in_float32(masks, probabilities, "probabilities", "the masks'")
+    both = _sum_over_pixels(masks * probabilities)
+    return 1 - (2 * both + 1) / (_sum_over_pixels(masks) + _sum_over_pixels(probabilities) + 1)
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+def permutation_invariant_nll(masks, probabilities):
+    """The least `bernoulli_nll` over all orders of the masks' channels: whoever comes first, the loss is the same.
+
+    For k channels it looks at k² pairs and k! orders, so for few.
+
+    >>> masks = np.stack([np.eye(4), 1 - np.eye(4)], axis=-1)[np.newaxis]
+    >>> print(np.round(permutation_invariant_nll(masks, masks[..., ::-1]), 3))
+    [0.]
+
+    Args:
+        masks: targets in [0, 1], `(batch, height, width, k)`.
+        probabilities: of the same shape.
+
+    Returns:
+        Tensor `(batch,)`, in nats.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Reference:
+        Yu, Kolbæk, Tan & Jensen, Permutation invariant training of deep models for speech separation, 2017.
+    """
+    masks, probabilities = _same_shape_in_float32(masks, probabilities, "probabilities", "the masks'")
+    probabilities = ops.clip(probabilities, 1e-7, 1 - 1e-7)
+    pairs = -ops.einsum("bhwi,bhwj->bij", masks, ops.log(probabilities))
+    pairs -= ops.einsum("bhwi,bhwj->bij", 1 - masks, ops.log(1 - probabilities))  # mask i by the probabilities j
+    orders = itertools.permutations(range(masks.shape[-1]))
+    costs = [sum(pairs[:, i, j] for i, j in enumerate(order)) for order in orders]
+    return ops.min(ops.stack(costs), axis=0)
+
+
+def _same_shape_in_float32(images, reconstruction, argument="reconstruction", whose="the images'"):
     images, reconstruction = ops.cast(images, "float32"), ops.cast(reconstruction, "float32")
-    check_same_shape("reconstruction", reconstruction, "the images'", images.shape)
+    check_same_shape(argument, reconstruction, whose, images.shape)
     return images, reconstruction
 
 

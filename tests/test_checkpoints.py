@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from course_utils import checkpoints
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.checkpoints import load_checkpoint, save_checkpoint, stored_table
 from course_utils.models import build_dense_vae
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +43,14 @@ def test_a_bare_name_lies_in_the_folder_and_a_path_where_it_says(tmp_path, monke
         save_checkpoint(small_vae(), name, LOG)
         assert {file.name for file in (tmp_path / place).glob("mine.*")} == {"mine.csv", "mine.npz"}
         assert list(load_checkpoint(small_vae(seed=1), name)["loss"]) == LOG["loss"]
+
+
+def test_a_table_comes_back_as_text_by_column(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+    (tmp_path / "dice.csv").write_text("seed,U-Net\n2,0.94\n3,0.95\n", encoding="utf-8")
+    assert stored_table("dice") == [{"seed": "2", "U-Net": "0.94"}, {"seed": "3", "U-Net": "0.95"}]
+    with pytest.raises(ValueError, match=r"no table loss: .*loss\.csv is missing\. `make checkpoints`"):
+        stored_table("loss")
 
 
 def test_a_dot_is_part_of_the_name(tmp_path):

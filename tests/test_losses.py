@@ -1,11 +1,15 @@
-"""Nats per image, against SciPy's densities."""
+"""Nats per image, against SciPy's densities; losses of masks, against what they stand for."""
+
+import itertools
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 
-from course_utils.losses import bernoulli_nll, gaussian_nll
+from course_utils.losses import bernoulli_nll, gaussian_nll, permutation_invariant_nll, soft_dice_loss
+from course_utils.metrics import dice
 
 RNG = np.random.default_rng(0)
 BLACK_AND_WHITE = RNG.integers(0, 2, (5, 6, 4, 2)).astype(np.float32)
@@ -91,3 +95,72 @@ def test_a_pixel_that_was_sure_and_wrong_costs_sixteen_nats():
 def test_another_number_of_images_is_refused_and_not_broadcast(loss):
     with pytest.raises(ValueError, match=r"`reconstruction` must have .* \(5, 6, 4, 2\)\. Received: \(1, 6, 4, 2\)"):
         loss(GREY, RECONSTRUCTION[:1])
+
+
+# Losses of masks
+
+MASKS = RNG.integers(0, 2, (5, 6, 4, 3)).astype(np.float32)
+PROBABILITIES = RNG.uniform(0.01, 0.99, (5, 6, 4, 3)).astype(np.float32)
+
+
+def test_soft_dice_of_sure_masks_is_1_minus_dice_but_for_its_one_pixel():
+    guess = RNG.integers(0, 2, MASKS.shape).astype(np.float32)
+    areas = (MASKS + guess).sum(axis=(1, 2, 3))
+    expected = 1 - (dice(MASKS, guess) * areas + 1) / (areas + 1)
+    np.testing.assert_allclose(_numpy(soft_dice_loss(MASKS, guess)), expected, rtol=1e-5)
+    np.testing.assert_allclose(_numpy(soft_dice_loss(MASKS, MASKS)), 0, atol=1e-6)
+
+
+def test_soft_dice_of_an_empty_mask():
+    empty = np.zeros((1, 3, 3, 1), np.float32)
+    assert _numpy(soft_dice_loss(empty, empty)) == [0]
+    assert _numpy(soft_dice_loss(empty, empty + 1)) == pytest.approx([0.9])
+
+
+def test_one_order_more_or_less_makes_no_difference():
+    loss = _numpy(permutation_invariant_nll(MASKS, PROBABILITIES))
+    for order in itertools.permutations(range(3)):
+        np.testing.assert_allclose(_numpy(permutation_invariant_nll(MASKS[..., order], PROBABILITIES)), loss, rtol=1e-5)
+        np.testing.assert_allclose(_numpy(permutation_invariant_nll(MASKS, PROBABILITIES[..., order])), loss, rtol=1e-5)
+
+
+def test_it_is_the_least_of_all_orders():
+    orders = itertools.permutations(range(3))
+    each = [_numpy(bernoulli_nll(MASKS[..., order], PROBABILITIES)) for order in orders]
+    np.testing.assert_allclose(_numpy(permutation_invariant_nll(MASKS, PROBABILITIES)), np.min(each, axis=0), rtol=1e-5)
+
+
+def test_a_single_mask_has_one_order():
+    one = MASKS[..., :1], PROBABILITIES[..., :1]
+    np.testing.assert_allclose(_numpy(permutation_invariant_nll(*one)), _numpy(bernoulli_nll(*one)), rtol=1e-5)
+
+
+def test_it_stays_finite_where_a_probability_is_sure_and_wrong():
+    assert np.isfinite(_numpy(permutation_invariant_nll(MASKS, 1 - MASKS))).all()
+
+
+def _gradient(loss, masks, probabilities):
+    probabilities = tf.Variable(probabilities)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(masks, probabilities))
+    return tape.gradient(total, probabilities).numpy()
+
+
+def test_the_gradient_is_that_of_the_best_order():
+    near = np.clip(MASKS[..., ::-1], 0.1, 0.9)  # the reverse order is the best one
+    found = _gradient(permutation_invariant_nll, MASKS, near)
+    np.testing.assert_allclose(found, _gradient(bernoulli_nll, MASKS[..., ::-1], near), rtol=1e-4)
+
+
+def test_the_gradient_of_soft_dice_pulls_towards_the_mask():
+    gradient = _gradient(soft_dice_loss, MASKS, PROBABILITIES)
+    assert (gradient[MASKS == 1] < 0).all() and (gradient[MASKS == 0] > 0).all()
+
+
+@pytest.mark.parametrize("loss", [soft_dice_loss, permutation_invariant_nll])
+def test_losses_of_masks_are_registered_checked_and_in_float32(loss):
+    assert keras.saving.get_registered_name(loss) == f"course_utils>{loss.__name__}"
+    assert loss(MASKS, PROBABILITIES).shape == (5,)
+    assert loss(MASKS.astype(bool), keras.ops.cast(PROBABILITIES, "bfloat16")).dtype == "float32"
+    with pytest.raises(ValueError, match=r"`probabilities` must have the masks' shape"):
+        loss(MASKS, PROBABILITIES[..., :2])

@@ -60,7 +60,18 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy():
 
 
 def test_a_module_imports_only_from_those_above_it():
-    order = ["checks", "lesson", "batches", "photographs", "data", "corruptions", "watermarks", "losses", "metrics"]
+    order = [
+        "checks",
+        "lesson",
+        "batches",
+        "photographs",
+        "data",
+        "corruptions",
+        "watermarks",
+        "scenes",
+        "losses",
+        "metrics",
+    ]
     order += ["layers", "models"]
     order += ["checkpoints", "fingerprint", "resume", "training", "plotting", "exercises"]
     for path in PACKAGE.rglob("*.py"):

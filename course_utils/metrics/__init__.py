@@ -1,6 +1,6 @@
 """Numbers that say how good a model is, one family a file."""
 
-from course_utils.metrics.images import psnr, ssim
+from course_utils.metrics.images import dice, psnr, ssim
 from course_utils.metrics.samples import precision_recall, squared_frechet_distance
 from course_utils.metrics.variational import (
     active_units,
@@ -13,6 +13,7 @@ from course_utils.metrics.variational import (
 
 __all__ = [
     "active_units",
+    "dice",
     "iwae_bound",
     "kl_divergence",
     "mutual_information",

@@ -1,4 +1,4 @@
-"""How close two images are."""
+"""How close two images are, or two masks."""
 
 import numpy as np
 
@@ -56,6 +56,49 @@ def ssim(images, reconstruction):
         raise ValueError(f"`images` must have sides of at least 7 pixels. Received: {images.shape}")
     pairs = zip(images, reconstruction)
     return np.array([structural_similarity(a, b, data_range=1, channel_axis=-1) for a, b in pairs])
+
+
+def dice(masks, guess):
+    """Dice coefficient of each image: twice the area that both masks cover, over the sum of their areas.
+
+    Over all pixels and channels. 1 for equal masks, two empty ones included; 0 for masks that don't meet. With the
+    intersection over union J it is 2 J / (1 + J).
+
+    >>> left, upper = np.zeros((2, 1, 2, 2, 1))
+    >>> left[:, :, 0] = upper[:, 0] = 1
+    >>> print(dice(left, upper))
+    [0.5]
+
+    Args:
+        masks: array of zeros and ones, or of bool, `(n, height, width, channels)`.
+        guess: the same, of the same shape. Probabilities are refused: cut them at a threshold first.
+
+    Returns:
+        Array `(n,)`.
+
+    Raises:
+        ValueError: if one is no such array, or empty, or their shapes differ.
+
+    Reference:
+        Dice, Measures of the amount of ecologic association between species, 1945.
+    """
+    masks, guess = _as_masks(masks, "masks"), _as_masks(guess, "guess")
+    check_same_shape("guess", guess, "the masks'", masks.shape)
+    both, areas = np.sum(masks & guess, axis=(1, 2, 3)), np.sum(masks, axis=(1, 2, 3)) + np.sum(guess, axis=(1, 2, 3))
+    return np.where(areas > 0, 2 * both / np.maximum(areas, 1), 1.0)
+
+
+def _as_masks(array, argument):
+    if not isinstance(array, np.ndarray) or array.ndim != 4 or array.size == 0 or array.dtype.kind not in "fbiu":
+        got = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ValueError(f"`{argument}` must be an array (n, height, width, channels), n at least 1. Received: {got}")
+    inside = array > 0
+    if not np.array_equal(inside, array):  # not so for NaN either
+        raise ValueError(
+            f"`{argument}` must hold zeros and ones alone. Received values from {array.min()} to {array.max()}; "
+            "cut probabilities at a threshold first, such as guess > 0.5"
+        )
+    return inside
 
 
 def _check_pair(images, reconstruction):

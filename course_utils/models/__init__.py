@@ -2,6 +2,7 @@
 
 from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.classifier import build_classifier
+from course_utils.models.translation import PatchTranslator, build_patch_discriminator
 from course_utils.models.unet import build_unet
 from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
 
@@ -10,10 +11,12 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "ConditionalVAE",
+    "PatchTranslator",
     "build_classifier",
     "build_conditional_vae",
     "build_conv_autoencoder",
     "build_dense_autoencoder",
     "build_dense_vae",
+    "build_patch_discriminator",
     "build_unet",
 ]
