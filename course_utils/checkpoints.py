@@ -101,6 +101,20 @@ def load_checkpoint(model, name):
     return dict(zip(columns, log.T))
 
 
+def store_table(name, rows):
+    """Writes what was measured as a table, whole or not at all, where `stored_table` looks.
+
+    Args:
+        name: of the table, such as `"clutter"`.
+        rows: a dictionary from column to number or text for each row, all with the same columns.
+    """
+    path = folder() / f"{name}.csv"
+    with replacing(path) as unfinished, open(unfinished, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
 def stored_table(name):
     """What was measured beforehand: a table that lies among the checkpoints.
 

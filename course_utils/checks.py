@@ -58,11 +58,16 @@ def check_images(images, argument="images", *, empty=True):
     An array without pixels passes unless `empty` is False, as where a mean is taken over them.
     """
     if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype.kind != "f":
-        got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise ValueError(f"`{argument}` must be a float array (n, height, width, channels). Received: {got}")
+        wanted = "a float array (n, height, width, channels)"
+        raise ValueError(f"`{argument}` must be {wanted}. Received: {kind_of(images)}")
     if not images.size and not empty:
         raise ValueError(f"`{argument}` must hold at least one image. Received: an array of shape {images.shape}")
     check_unit_interval(argument, images)
+
+
+def kind_of(value):
+    """What an error says of a value that is no such array: dtype and shape, or the type of what is no array at all."""
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def check_unit_interval(argument, array):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from course_utils import checkpoints
-from course_utils.checkpoints import load_checkpoint, save_checkpoint, stored_table
+from course_utils.checkpoints import load_checkpoint, save_checkpoint, store_table, stored_table
 from course_utils.models import build_dense_vae
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,8 @@ def test_a_bare_name_lies_in_the_folder_and_a_path_where_it_says(tmp_path, monke
 
 def test_a_table_comes_back_as_text_by_column(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
-    (tmp_path / "dice.csv").write_text("seed,U-Net\n2,0.94\n3,0.95\n", encoding="utf-8")
+    store_table("dice", [{"seed": 2, "U-Net": 0.94}, {"seed": 3, "U-Net": 0.95}])
+    assert (tmp_path / "dice.csv").read_text(encoding="utf-8") == "seed,U-Net\n2,0.94\n3,0.95\n"
     assert stored_table("dice") == [{"seed": "2", "U-Net": "0.94"}, {"seed": "3", "U-Net": "0.95"}]
     with pytest.raises(ValueError, match=r"no table loss: .*loss\.csv is missing\. `make checkpoints`"):
         stored_table("loss")

@@ -1,12 +1,10 @@
 """The recipes behind what lesson 11 has stored, at a small scale."""
 
-import csv
-
 import numpy as np
 import pytest
 
 from course_utils import checkpoints
-from course_utils.checkpoints import load_checkpoint
+from course_utils.checkpoints import load_checkpoint, stored_table
 from course_utils.data import Dataset
 from course_utils.models import build_unet
 from tools import train_lesson_11 as module
@@ -37,8 +35,7 @@ def test_it_stores_weights_log_and_figures_and_trains_once(recipe, tmp_path, cap
     log = load_checkpoint(model, "two_digits")
     assert set(log) == {"epoch", "loss", "val_loss"} and list(log["epoch"]) == [1, 2]
     assert any(np.any(a != b) for a, b in zip(before, model.get_weights()))
-    with open(tmp_path / "clutter.csv", encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = stored_table("clutter")
     assert row["seed"] == "2" and set(row) == {"seed", *COLUMNS}
     assert all(0 <= float(row[name]) <= 1 for name in COLUMNS)
     recipe.main()

@@ -7,7 +7,6 @@ digits. data/checkpoints/README.md says what the files hold.
 """
 
 import argparse
-import csv
 import time
 
 import keras
@@ -15,7 +14,7 @@ import numpy as np
 
 from course_utils import checkpoints
 from course_utils.batches import FreshBatches, binarise, binarised_pair
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.checkpoints import load_checkpoint, save_checkpoint, store_table
 from course_utils.checks import check_whole
 from course_utils.data import load
 from course_utils.lesson import setup
@@ -137,10 +136,7 @@ def slice_by_slice(model, path, x_test):
 
 def write_scores(rows):
     """Writes the table of scores."""
-    with open(checkpoints.folder() / "scores.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    store_table("scores", [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
 
 
 if __name__ == "__main__":

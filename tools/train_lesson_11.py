@@ -6,7 +6,6 @@ is not trained again; an interrupted training goes on after its last epoch. data
 files hold.
 """
 
-import csv
 import sys
 
 import keras
@@ -15,8 +14,8 @@ from keras import ops
 
 from course_utils import checkpoints
 from course_utils.batches import FreshBatches, predict_in_batches
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
-from course_utils.data import load, replacing
+from course_utils.checkpoints import load_checkpoint, save_checkpoint, store_table
+from course_utils.data import load
 from course_utils.lesson import setup
 from course_utils.losses import soft_dice_loss
 from course_utils.metrics import dice
@@ -76,10 +75,7 @@ def compare_on_clutter(mnist):
             row[f"{name}, on ink"] = f"{np.mean(dice(masks, guess & (scenes > 0.5))):.5f}"
         rows.append(row)
         print(row, flush=True)
-    with replacing(checkpoints.folder() / "clutter.csv") as path, open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, rows[0], lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    store_table("clutter", rows)
 
 
 def mask_loss(masks, probabilities):

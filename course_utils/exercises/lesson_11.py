@@ -123,24 +123,20 @@ def _gives_each_mask_a_map_of_its_own(order_free_loss):
     masks, _ = _scenes(np.random.default_rng(2))
     masks[..., 1] = masks[..., 0]
     maps = np.stack([np.clip(masks[..., 0], 0.1, 0.9), np.full(masks.shape[:3], 0.1, np.float32)], axis=-1)
-    expected, got = ops.convert_to_numpy(bernoulli_nll(masks, maps)), order_free_loss(masks, maps)
-    if not np.allclose(got, expected, rtol=1e-3):
-        return (
-            "Each map is for one mask. Where one map shows both masks and the other map nothing, the loss is "
-            f"{expected[0]:.2f}; yours is {got[0]:.2f}"
-        )
-    return None
+    rule = "Each map is for one mask. Where one map shows both masks and the other map nothing"
+    return _unless_the_order_as_it_stands_counts(order_free_loss, masks, maps, rule)
 
 
 def _takes_the_smaller_of_the_two(order_free_loss):
     masks, _ = _scenes(np.random.default_rng(4), 1)
-    near = np.clip(masks, 0.1, 0.9)
-    expected, got = ops.convert_to_numpy(bernoulli_nll(masks, near)), order_free_loss(masks, near)
+    rule = "Of the two orders the one that fits better counts, alone. Where the maps fit the masks as they stand"
+    return _unless_the_order_as_it_stands_counts(order_free_loss, masks, np.clip(masks, 0.1, 0.9), rule)
+
+
+def _unless_the_order_as_it_stands_counts(order_free_loss, masks, maps, rule):
+    expected, got = ops.convert_to_numpy(bernoulli_nll(masks, maps)), order_free_loss(masks, maps)
     if not np.allclose(got, expected, rtol=1e-3):
-        return (
-            "Of the two orders the one that fits better counts, alone. Where the maps fit the masks as they stand, the "
-            f"loss is {expected[0]:.2f}; yours is {got[0]:.2f}"
-        )
+        return f"{rule}, the loss is {expected[0]:.2f}; yours is {got[0]:.2f}"
     return None
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_utils.checks import check_images, check_same_shape
+from course_utils.checks import check_images, check_same_shape, kind_of
 
 
 def psnr(images, reconstruction):
@@ -90,8 +90,8 @@ def dice(masks, guess):
 
 def _as_masks(array, argument):
     if not isinstance(array, np.ndarray) or array.ndim != 4 or array.size == 0 or array.dtype.kind not in "fbiu":
-        got = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise ValueError(f"`{argument}` must be an array (n, height, width, channels), n at least 1. Received: {got}")
+        wanted = "an array (n, height, width, channels), n at least 1"
+        raise ValueError(f"`{argument}` must be {wanted}. Received: {kind_of(array)}")
     inside = array > 0
     if not np.array_equal(inside, array):  # not so for NaN either
         raise ValueError(

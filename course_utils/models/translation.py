@@ -107,6 +107,6 @@ def build_patch_discriminator(input_shape, image_shape, *, filters=(32, 64)):
     pair = [keras.Input(input_shape), keras.Input(image_shape)]
     x = layers.Concatenate()(pair)
     for channels in filters:
-        # ReLU has its kink at 0. A smooth activation is nearly linear there, and texture has no mean to see.
+        # Not ELU: near 0 it is almost linear, and sees hardly more than a weighted mean, in which texture cancels.
         x = layers.Conv2D(channels, 4, strides=2, padding="same", activation="relu")(x)
     return keras.Model(pair, layers.Conv2D(1, 4, padding="same", dtype="float32")(x), name="patch_discriminator")
