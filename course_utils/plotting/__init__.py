@@ -2,6 +2,7 @@
 
 from course_utils.plotting.animation import animation, film
 from course_utils.plotting.charts import bands, bars, curves, densities_on_plane, histograms, stacked_bars
+from course_utils.plotting.deformations import deformed_grids
 from course_utils.plotting.images import encodings, image_rows, mosaic
 from course_utils.plotting.maps import (
     arrows_on_plane,
@@ -21,6 +22,7 @@ __all__ = [
     "bands",
     "bars",
     "curves",
+    "deformed_grids",
     "densities_on_plane",
     "encodings",
     "film",

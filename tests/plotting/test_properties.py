@@ -45,6 +45,7 @@ X = st.one_of(st.none(), st.just(range(1, 6)), numbers(5))
 
 CALLS = {
     "image_rows": call(named(IMAGES), mostly(st.none(), st.just("two titles"))),
+    "deformed_grids": call(named(numbers(2, 4, 4, 2)), mostly(st.none(), numbers(2, 4, 4, 1))),
     "encodings": call(numbers(2, 4, 4, 1), numbers(2, 3), numbers(2, 4, 4, 1)),
     "mosaic": call(IMAGES, WHOLE, TEXTS),
     "curves": call(named(numbers(5)), TEXTS, TEXTS, x=X, log_y=st.booleans(), levels=named(NUMBER), title=TEXTS),
