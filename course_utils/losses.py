@@ -1,4 +1,4 @@
-"""Losses of each image, shape `(batch,)`: negative log-likelihoods in nats, summed over pixels, and Dice's.
+"""Losses of each image, shape `(batch,)`: negative log-likelihoods in nats, Dice's, registration's.
 
 They are computed in float32 whatever comes in, as sums over pixels are too fine for the half precision of a GPU.
 """
@@ -126,6 +126,49 @@ def permutation_invariant_nll(masks, probabilities):
     orders = itertools.permutations(range(masks.shape[-1]))
     costs = [sum(pairs[:, i, j] for i, j in enumerate(order)) for order in orders]
     return ops.min(ops.stack(costs), axis=0)
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+def squared_error(images, reconstruction):
+    """Sum over pixels and channels of (images - reconstruction)².
+
+    >>> print(ops.convert_to_numpy(squared_error(np.zeros((1, 2, 2, 1)), np.full((1, 2, 2, 1), 0.5))))
+    [1.]
+
+    Args:
+        images: targets, `(batch, height, width, channels)`.
+        reconstruction: of the same shape.
+
+    Returns:
+        Tensor `(batch,)`, in squared units of the grey scale.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    images, reconstruction = _same_shape_in_float32(images, reconstruction)
+    return _sum_over_pixels(ops.square(images - reconstruction))
+
+
+def roughness(field):
+    """Sum over pixels and components of a field's squared differences from one pixel to the next, down and right.
+
+    >>> field = np.zeros((1, 2, 3, 2))
+    >>> field[..., 1] = 0.5 * np.arange(3)  # to the right it grows by a half a pixel, four times
+    >>> print(ops.convert_to_numpy(roughness(field)))
+    [1.]
+
+    Args:
+        field: velocity or displacement, `(batch, height, width, 2)`, in pixels.
+
+    Returns:
+        Tensor `(batch,)`, in squared pixels.
+
+    Reference:
+        Balakrishnan, Zhao, Sabuncu, Guttag & Dalca, VoxelMorph, 2019, equation 6.
+    """
+    field = ops.cast(field, "float32")
+    down, right = field[:, 1:] - field[:, :-1], field[:, :, 1:] - field[:, :, :-1]
+    return _sum_over_pixels(ops.square(down)) + _sum_over_pixels(ops.square(right))
 
 
 def _same_shape_in_float32(images, reconstruction, argument="reconstruction", whose="the images'"):
