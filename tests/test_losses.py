@@ -8,7 +8,14 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from course_utils.losses import bernoulli_nll, gaussian_nll, permutation_invariant_nll, soft_dice_loss
+from course_utils.losses import (
+    bernoulli_nll,
+    gaussian_nll,
+    permutation_invariant_nll,
+    roughness,
+    soft_dice_loss,
+    squared_error,
+)
 from course_utils.metrics import dice
 
 RNG = np.random.default_rng(0)
@@ -164,3 +171,33 @@ def test_losses_of_masks_are_registered_checked_and_in_float32(loss):
     assert loss(MASKS.astype(bool), keras.ops.cast(PROBABILITIES, "bfloat16")).dtype == "float32"
     with pytest.raises(ValueError, match=r"`probabilities` must have the masks' shape"):
         loss(MASKS, PROBABILITIES[..., :2])
+
+
+# Registration
+
+
+def test_squared_error_is_twice_the_gaussian_without_its_constant():
+    constant = gaussian_nll(GREY, GREY)
+    expected = 2 * (gaussian_nll(GREY, RECONSTRUCTION) - constant)
+    np.testing.assert_allclose(squared_error(GREY, RECONSTRUCTION), expected, rtol=1e-4)
+    with pytest.raises(ValueError, match="`reconstruction` must have the images' shape"):
+        squared_error(GREY, RECONSTRUCTION[:1])
+
+
+def test_roughness_of_a_slope():
+    """3 · 5 steps down and 4 · 4 to the right, of a field that grows by (1, 2) and (0, 3) in them."""
+    rows, columns = np.indices((4, 5)).astype(np.float64)
+    field = np.stack([rows, 2 * rows + 3 * columns], axis=-1)[np.newaxis]
+    assert _numpy(roughness(field)) == pytest.approx([3 * 5 * (1 + 4) + 4 * 4 * 9])
+    assert _numpy(roughness(0 * field + 7)) == [0]
+    assert roughness(keras.ops.cast(field, "bfloat16")).dtype == "float32"
+
+
+def test_the_gradient_of_roughness_pulls_a_bump_down():
+    field = np.zeros((1, 3, 3, 2), np.float32)
+    field[0, 1, 1, 0] = 1
+    bump = tf.Variable(field)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(roughness(bump))
+    gradient = tf.convert_to_tensor(tape.gradient(total, bump)).numpy()[0, :, :, 0]
+    np.testing.assert_allclose(gradient, [[0, -2, 0], [-2, 8, -2], [0, -2, 0]])

@@ -72,7 +72,7 @@ def inverse_error(forward, backward):
     from scipy.ndimage import map_coordinates
 
     forward, backward = _field("forward", forward), _field("backward", backward)
-    check_same_shape("backward", backward, "the forward", forward.shape)
+    check_same_shape("backward", backward, "the forward displacement's", forward.shape)
     places = np.moveaxis(backward, -1, 1) + np.indices(forward.shape[1:3])  # (n, 2, height, width)
     onwards = [
         [map_coordinates(field[..., axis], place, order=1, mode="nearest") for axis in (0, 1)]

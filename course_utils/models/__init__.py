@@ -2,7 +2,7 @@
 
 from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.classifier import build_classifier
-from course_utils.models.registration import Registration, build_atlas, build_registration
+from course_utils.models.registration import Registration, Templates, build_atlas, build_registration
 from course_utils.models.translation import PatchTranslator, build_patch_discriminator
 from course_utils.models.unet import build_unet
 from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
@@ -14,6 +14,7 @@ __all__ = [
     "ConditionalVAE",
     "PatchTranslator",
     "Registration",
+    "Templates",
     "build_atlas",
     "build_classifier",
     "build_conditional_vae",

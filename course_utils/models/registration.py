@@ -18,7 +18,7 @@ def build_registration(image_shape, *, filters=(16, 32, 32), int_steps=7):
         network = build_registration((28, 28, 1))
         model = Registration(network, smoothness=0.01)
         model.compile("adam")
-        model.fit([moving, fixed], fixed)  # or batches of ([moving, fixed], fixed) from FreshBatches
+        model.fit([moving, fixed], fixed)  # or FreshBatches of ((moving, fixed), fixed): a tuple there, no list
         moved, displacement, velocity = model.predict([moving, fixed])
 
     >>> [output.shape for output in build_registration((28, 28, 1)).outputs]
@@ -100,8 +100,7 @@ class Registration(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        config["network"] = keras.saving.deserialize_keras_object(config["network"])
-        return cls(**config)
+        return cls(**{**config, "network": keras.saving.deserialize_keras_object(config["network"])})
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
@@ -167,11 +166,12 @@ def build_atlas(templates, registration):
     Reference:
         Dalca, Rakic, Guttag & Sabuncu, Learning conditional deformable templates with convolutional networks, 2019.
     """
-    layer = Templates(templates, name="templates")
+    check_images(templates, "templates", empty=False)
     moved, *_ = _check_network("registration", registration).outputs
     check_same_shape("templates", templates, "the registered images'", (len(templates), *moved.shape[1:]))
-    inputs = [keras.Input((len(templates),), name="classes"), keras.Input(templates.shape[1:], name="images")]
-    return keras.Model(inputs, registration([layer(inputs[0]), inputs[1]]), name="atlas")
+    classes, images = keras.Input((len(templates),), name="classes"), keras.Input(templates.shape[1:], name="images")
+    moving = Templates(templates, name="templates")(classes)
+    return keras.Model([classes, images], registration([moving, images]), name="atlas")
 
 
 class _UnitInterval(keras.constraints.Constraint):
