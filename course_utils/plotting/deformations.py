@@ -47,6 +47,7 @@ def deformed_grids(displacements, images=None, column_titles=None):
                 _draw_grid(axis, field[j], folded[label][j])
                 axis.set(xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
                 axis.grid(False)
+                axis.spines[:].set_visible(False)
             row[0].set_ylabel(label, rotation=0, ha="right", va="center")
         for axis, title in zip(axes[0], titles):
             axis.set_title(title, loc="center", fontsize=9)
