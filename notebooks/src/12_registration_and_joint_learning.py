@@ -36,6 +36,7 @@ import numpy as np
 import tensorflow as tf
 from course_utils import plotting
 from course_utils.batches import FreshBatches, predict_in_batches
+from course_utils.checkpoints import stored_table
 from course_utils.data import load
 from course_utils.exercises import lesson_12 as ex
 from course_utils.layers import SpatialTransformer, VectorIntegration
@@ -363,7 +364,8 @@ def minimised(moving, fixed, steps):
 began = perf_counter()
 few_fields["pair by pair"] = minimised(few_moving, few_fixed, budget(300, quick=40))
 seconds["pair by pair"] = (perf_counter() - began) / N_FEW
-few_fields |= {name: field[:N_FEW] for name, (_, field, _) in results.items()}
+few_fields |= {name: field[:N_FEW].copy() for name, (_, field, _) in results.items()}
+results = backward = None  # large, and no longer needed
 few_moved = {name: warped(few_moving, field) for name, field in few_fields.items()}
 few_dice = {name: mask_dice(few_fixed, moved) for name, moved in few_moved.items()}
 for name, field in few_fields.items():
@@ -422,15 +424,13 @@ plotting.image_rows({"mean": means, "learned atlas": templates}, column_titles=l
 # %%
 onto = predict_in_batches(atlas, [one_hot(mnist.y_test[:N_TEST]), fixed])
 atlas_dice, mean_dice = mask_dice(fixed, onto[0]), mask_dice(fixed, means[mnist.y_test[:N_TEST]])
-energy = np.mean(gradient_energy(templates)) / np.mean(gradient_energy(means))
+energy, of_digits = (np.mean(gradient_energy(x)) / np.mean(gradient_energy(means)) for x in (templates, fixed))
 drift = [np.linalg.norm(onto[1][mnist.y_test[:N_TEST] == digit].mean(axis=0), axis=-1).mean() for digit in range(10)]
 print(f"Dice: mean of the class {mean_dice:.3f}, atlas warped {atlas_dice:.3f}", end="; ")
 print(f"folded {np.mean(folded_share(onto[1])):.3%}")
-print(f"gradient energy of the atlas over the means': {energy:.2f}")
-print(
-    f"gradient energy of test digits over the means': {np.mean(gradient_energy(fixed)) / np.mean(gradient_energy(means)):.2f}"
-)
+print(f"gradient energy over that of the means: atlas {energy:.2f}, test digits {of_digits:.2f}")
 print(f"length of the mean displacement, over ten classes: {np.mean(drift):.2f} px")
+onto = None  # large
 
 # %% [markdown]
 # And now a film. Eight test digits are pulled onto the atlas of their class by the network of section 4. Frame by frame the same velocity is followed for a little longer: $\exp(t v)$ with $t$ from 0 to 1. Underneath is the atlas.
