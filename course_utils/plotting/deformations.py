@@ -39,7 +39,8 @@ def deformed_grids(displacements, images=None, column_titles=None):
     folded = {label: _folded_cells(field) for label, field in fields.items()}
     gist = listed(f"{label}, {cells.mean():.3%} of the cells folded" for label, cells in folded.items())
     alt = f"{counted(len(fields), 'row')} of {counted(n, 'deformed grid')} each, from top to bottom: {gist}."
-    with new_figure(alt, len(fields), n, (1.45 * n + 0.7, 1.45 * len(fields) + 0.3)) as (figure, axes):
+    side = min(2.2, max(1.45, 9 / n))  # inches per grid: few are drawn larger
+    with new_figure(alt, len(fields), n, (side * n + 0.7, side * len(fields) + 0.3)) as (figure, axes):
         for row, (label, field) in zip(axes, fields.items()):
             for j, axis in enumerate(row):
                 if images is not None:

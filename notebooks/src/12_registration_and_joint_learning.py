@@ -140,7 +140,7 @@ def mask_dice(images, guess):
     return np.mean(dice(images > 0.5, guess > 0.5))
 
 
-N_TEST, N_FEW = budget(10_000, quick=300), budget(80, quick=12)
+N_TEST, N_FEW = budget(10_000, quick=200), budget(80, quick=10)
 moving, fixed = some_pairs(mnist.x_test, mnist.y_test, N_TEST, seed=1)
 print(f"before: Dice {mask_dice(fixed, moving):.3f}, mean squared error {np.mean((fixed - moving) ** 2):.4f}")
 
@@ -169,7 +169,7 @@ def flow_fields(method, options, moving, fixed):
     return np.moveaxis(np.array(fields, np.float32), 1, -1)
 
 
-valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=6), seed=2)
+valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=3), seed=2)
 few_moving, few_fixed = moving[:N_FEW], fixed[:N_FEW]
 few_fields, seconds = {}, {}
 for name, (method, common, settings) in FLOWS.items():
@@ -185,7 +185,7 @@ for name, (method, common, settings) in FLOWS.items():
     seconds[name] = (perf_counter() - began) / N_FEW
 
 # %% [markdown]
-# **What to notice.** Both are strong: they bring Dice from 0.46 to about 0.9. But look at how they do it, in the figure of section 4: their grids are crumpled.
+# **What to notice.** Nobody taught them digits, and yet they bring most of the masks together. What they score on test pairs, and how they do it, is shown in section 4, beside the networks.
 #
 # ## 3. A map that doesn't fold: follow a velocity
 #
@@ -213,7 +213,7 @@ def composed(first, second, warped):
 composed = ex.composed.check(composed)
 
 # %% [markdown]
-# Now the trick. In a very short time everything moves straight on: $\exp(v / 2^n) \approx$ the displacement $v / 2^n$, for large $n$. And to go for twice as long is to go the same way twice: $\exp(2 w) = \exp(w) \circ \exp(w)$. So make a short step, and double the time $n$ times by composing the field with itself. It is called **scaling and squaring** (Arsigny et al. 2006), and takes $n = 7$ compositions where small steps would take 128.
+# Now the trick. In a very short time everything moves straight on: $\exp(v / 2^n) \approx$ the displacement $v / 2^n$, for large $n$. And to go for twice as long is to go the same way twice: $\exp(2 v) = \exp(v) \circ \exp(v)$. So make a short step, and double the time $n$ times by composing the field with itself. It is called **scaling and squaring** (Arsigny et al. 2006), and takes $n = 7$ compositions where small steps would take 127.
 #
 # ### Exercise 3: scaling and squaring
 
@@ -242,7 +242,7 @@ for n in (4, 5, 6, 7):
     print(f"n = {n}: formula met to 0.0001: {np.allclose(field, by_hand, atol=1e-4)}, from the true turn {away:.3f} px")
 
 # %% [markdown]
-# **What to notice.** The layer `VectorIntegration` meets the formula, not the true turn. Its distance from that halves with each further step, and with $n = 7$ it is a hundredth of a pixel: far less than matters here.
+# **What to notice.** The layer `VectorIntegration` meets the formula, not the true turn. Its distance from that halves with each further step, and with $n = 7$ it is two thousandths of a pixel: far less than matters here.
 #
 # ### Has it folded?
 #
@@ -271,7 +271,7 @@ for name, field in grids.items():
 plotting.deformed_grids(grids, column_titles=[f"{size:g} px" for size in (0.5, 1, 1.5, 2, 3)])
 
 # %% [markdown]
-# **What to notice.** The same five random fields, with arrows of 0.5 to 3 pixels (root mean square). Taken as displacements they fold as soon as neighbouring arrows differ by more than a pixel: the red cells are inside out. Taken as velocities they bend the grid as strongly, and hardly a cell folds. (On a grid of pixels, with look-up between them, "never" becomes "seldom".)
+# **What to notice.** The same five random fields, with arrows of 0.5 to 3 pixels (root mean square). Taken as displacements they fold as soon as an arrow overtakes its neighbour, as along a row where the next arrow points less far to the right by more than a pixel: the red cells are inside out. Taken as velocities they bend the grid as strongly, and hardly a cell folds. (On a grid of pixels, with look-up between them, "never" becomes "seldom".)
 #
 # ## 4. A network that registers
 #
@@ -283,6 +283,7 @@ plotting.deformed_grids(grids, column_titles=[f"{size:g} px" for size in (0.5, 1
 
 # %% tags=["nbval-check-output"]
 SMOOTHNESS = 0.02  # λ
+AT_ONCE = budget(16, quick=4)  # images a batch
 network = build_registration((28, 28, 1))
 print(f"{network.count_params():,} weights")
 for name, output in zip(("moved", "displacement", "velocity"), network.outputs):
@@ -304,9 +305,9 @@ def train_on_pairs(int_steps, name):
     """A network that registers pairs of digits of one class; with `int_steps=0` its output is the displacement."""
     keras.utils.set_random_seed(SEED)
     network = build_registration((28, 28, 1), int_steps=int_steps)
-    n = budget(40_000, quick=960)
+    n = budget(40_000, quick=640)
     make_pairs = partners_in(mnist.x_train, mnist.y_train)
-    batches = FreshBatches(mnist.x_train[:n], make_pairs, labels=mnist.y_train[:n], batch_size=16, seed=SEED)
+    batches = FreshBatches(mnist.x_train[:n], make_pairs, labels=mnist.y_train[:n], batch_size=AT_ONCE, seed=SEED)
     train(Registration(network, smoothness=SMOOTHNESS), batches, name)
     return network
 
@@ -317,7 +318,7 @@ def train_on_pairs(int_steps, name):
 # ### Exercise 5: a prediction
 
 # %%
-folds = ...  # which has the higher Dice on test pairs? "with integration" or "without integration"
+higher_dice = ...  # which has the higher Dice on test pairs? "with integration" or "without integration"
 
 # %%
 networks = {"displacement": train_on_pairs(0, "displacement"), "velocity": train_on_pairs(7, "velocity")}
@@ -329,7 +330,7 @@ for name, network in networks.items():
 network_dice = {name: mask_dice(fixed, moved) for name, (moved, _, _) in results.items()}
 folded = {name: np.mean(folded_share(field)) for name, (_, field, _) in results.items()}
 winner = "with integration" if network_dice["velocity"] > network_dice["displacement"] else "without integration"
-ex.folds.check(folds, winner)
+ex.higher_dice.check(higher_dice, winner)
 for name, (moved, field, _) in results.items():
     error, touched = np.mean((fixed - moved) ** 2), np.mean(folded_share(field) > 0)
     print(f"{name:12} Dice {network_dice[name]:.3f}, mean squared error {error:.4f}; ", end="")
@@ -339,6 +340,8 @@ there_and_back = np.mean(inverse_error(results["velocity"][1], backward))
 print(f"exp(v) after exp(-v): {there_and_back:.3f} px from the start on average")
 
 # %% [markdown]
+# (`folded_share` is exercise 4's determinant, counted where it is 0 or less; `inverse_error` is how far from its start a pixel ends that goes there and back.)
+#
 # One more rival. The network answers at once, from what it has learnt on other pairs. One can also minimise the very same loss for each pair by itself, with the velocity's numbers as unknowns: that is how registration was done before networks. What the network lacks against it is called the **amortisation gap**, as for VAEs in lesson 09.
 
 
@@ -362,7 +365,7 @@ def minimised(moving, fixed, steps):
 
 
 began = perf_counter()
-few_fields["pair by pair"] = minimised(few_moving, few_fixed, budget(300, quick=40))
+few_fields["pair by pair"] = minimised(few_moving, few_fixed, budget(300, quick=25))
 seconds["pair by pair"] = (perf_counter() - began) / N_FEW
 few_fields |= {name: field[:N_FEW].copy() for name, (_, field, _) in results.items()}
 results = backward = None  # large, and no longer needed
@@ -381,18 +384,18 @@ rows = {name: images[columns] for name, images in rows.items()}
 plotting.image_rows(rows, column_titles=[*map(str, range(1, 10)), "worst"])
 
 # %%
-columns = [0, 1, 2, 3, 4, worst]
-shown = ("TV-L1", "displacement", "velocity")
+columns = [1, 6, 8, worst]
+shown = ("TV-L1", "Lucas-Kanade", "displacement", "velocity")
 grids = {name: few_fields[name][columns] for name in shown}
-titles = [*map(str, range(1, 6)), "worst"]
+titles = ["2", "7", "9", "worst"]
 plotting.deformed_grids(grids, few_moving[columns], column_titles=titles)
 
 # %% [markdown]
 # **What to notice.** Exercise 5 first: without integration Dice is *higher*. Fewer constraints, a better fit. The difference is in the other columns: it folds in three pairs of four, a hundred times as many pixels, while the velocity network hardly folds at all and finds the way back to a twentieth of a pixel. That is what seven squarings buy. Look at the grids: red cells are inside out, and what stood there can't be carried anywhere.
 #
-# Then the rivals. *By Dice alone, a well tuned TV-L1 is a little ahead of the network.* It gets there by tearing: single pixels fly off, and its grids are full of folds. Lucas-Kanade is behind, and folds most. The same loss minimised pair by pair ends a little higher than the network: the amortisation gap is a hundredth. What the network has over all three is time, by a factor of thirty to several hundred on the same cores (it answers for 500 pairs at once; the classical methods take them one by one), and over the two classical ones that its maps can be undone.
+# Then the rivals. *By Dice alone, a well tuned TV-L1 is a little ahead of the velocity network.* It gets there by tearing: single pixels fly off, and its grids are full of folds. Lucas-Kanade is behind, and folds most. The same loss minimised pair by pair ends a hundredth higher than the network: that is the amortisation gap. (It also folds more often: it is pushed further.) What the velocity network has over all three is time, by a factor of thirty to several hundred on the same cores (it answers for 500 pairs at once; the classical methods take them one by one). Its training took as long as some hundreds of pairs with TV-L1; from there on it pays. And unlike those of the two classical ones its maps can be undone.
 #
-# The failures are much the same for everybody. Where one digit has a stroke that the other one lacks, no smooth map can make it: a warp moves ink about, and can thin or thicken it, but it can't draw a loop.
+# The last column, the worst for the velocity network, is hard for everybody. Where one digit has a stroke that the other one lacks, no smooth map can make it: a warp moves ink about, and can thin or thicken it, but it can't draw a loop.
 #
 # **A good place for a break.** From here on the registration serves other ends.
 #
@@ -415,8 +418,8 @@ def with_class(images, labels, rng):
 means = np.stack([mnist.x_train[mnist.y_train == digit].mean(axis=0) for digit in range(10)])
 keras.utils.set_random_seed(SEED)
 atlas = build_atlas(means, build_registration((28, 28, 1)))
-some = slice(budget(24_000, quick=960))
-batches = FreshBatches(mnist.x_train[some], with_class, labels=mnist.y_train[some], batch_size=16, seed=SEED)
+some = slice(budget(24_000, quick=640))
+batches = FreshBatches(mnist.x_train[some], with_class, labels=mnist.y_train[some], batch_size=AT_ONCE, seed=SEED)
 train(Registration(atlas, smoothness=SMOOTHNESS), batches, "atlas")
 templates = ops.convert_to_numpy(atlas.get_layer("templates").templates)
 plotting.image_rows({"mean": means, "learned atlas": templates}, column_titles=list(range(10)))
@@ -450,11 +453,11 @@ plotting.animation(
 )
 
 # %% [markdown]
-# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits: their gradient energy is eight times that of the means, the atlas has seven. It is nobody's handwriting, but all can be reached from it by short ways. (Does it sit in the middle? The mean displacement onto the digits of a class is a quarter of a pixel, so nearly so. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in or out. Every grey value only moves.
+# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is seven times. It is nobody's handwriting, but all can be reached from it by short ways. (Does it sit in the middle? The mean displacement onto the digits of a class is a quarter of a pixel, so nearly so. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
 #
 # ## 6. Which atlas is nearest?
 #
-# The atlas knows the class, and the loss is a distance: how hard is it to warp a template onto this picture, and how much is left over then? So register every picture to all ten templates and take the class with the least **energy**
+# The atlas knows the class, and the loss is a distance: how hard is it to warp a template onto this picture, and how much is left over then? So register every picture to all ten templates and take the class with the least **energy**, the *mismatch* that is left over plus $w$ times the *roughness* of the velocity:
 #
 # $$E_c = \sum_p \big(T_c(p + u_c(p)) - F(p)\big)^2 + w \sum_p \lVert \nabla v_c(p) \rVert^2.$$
 #
@@ -464,8 +467,8 @@ plotting.animation(
 
 
 # %% tags=["nbval-check-output"]
-def classified(similarity, roughness, weight):
-    """The class (n,) whose atlas needs the least energy: similarity and weighted roughness, both (n, 10)."""
+def classified(mismatch, roughness, weight):
+    """The class (n,) whose atlas needs the least energy: mismatch and weighted roughness, both (n, 10)."""
     return ...  # your code
 
 
@@ -477,12 +480,12 @@ terms = keras.Model(atlas.inputs, outcomes)  # the two terms of each image, with
 
 
 def energy_terms(images):
-    """Similarity and roughness of each image onto all ten templates, both (n, 10)."""
+    """Mismatch and roughness of all ten templates on each image, both (n, 10)."""
     by_class = [predict_in_batches(terms, [one_hot(np.full(len(images), digit)), images]) for digit in range(10)]
     return [np.stack(term, axis=1) for term in zip(*by_class)]
 
 
-N_VALID = budget(500, quick=100)
+N_VALID = budget(500, quick=50)
 WEIGHTS = (0, 0.003, 0.01, 0.03, 0.1, 0.3, 1)
 valid_terms = energy_terms(mnist.x_valid[:N_VALID])
 valid_accuracy = [np.mean(classified(*valid_terms, weight) == mnist.y_valid[:N_VALID]) for weight in WEIGHTS]
@@ -494,14 +497,14 @@ nearest = np.argmin([np.sum((fixed - mean) ** 2, axis=(1, 2, 3)) for mean in mea
 print("validation:", ", ".join(f"w = {w:g}: {value:.3f}" for w, value in zip(WEIGHTS, valid_accuracy)))
 accuracies = {
     "nearest mean": np.mean(nearest == truth),
-    "left over alone": np.mean(classified(*test_terms, 0) == truth),
+    "mismatch alone": np.mean(classified(*test_terms, 0) == truth),
 }
 accuracies |= {"least energy": np.mean(least_energy == truth)}
 for name, value in accuracies.items():
     print(f"{name:16} {value:.3f} of {N_TEST:,} test digits")
 
 # %% [markdown]
-# **What to notice.** With no classifier anywhere, the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths at the best weight, and spoils the answer where it counts for too much. For the training has already kept the velocities smooth: an 8 can't be bent into a 3 at that price.
+# **What to notice.** With no classifier anywhere, the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.956 and 0.960 are two digits apart: the choice among the small weights is nearly chance.) In its training the network has never seen a template of a wrong class, and yet the wrong nine lose. For the training has already kept the velocities smooth: an 8 can't be bent into a 3 at that price.
 #
 # It took ten registrations for each digit. The atlas's worth lies elsewhere: it says *why*, point by point.
 #
@@ -513,7 +516,7 @@ for name, value in accuracies.items():
 #
 # $$L = -\log q_y + \alpha \Big( \sum_p \big(T(p + u(p)) - F(p)\big)^2 + \lambda \sum_p \lVert \nabla v(p) \rVert^2 \Big), \qquad \alpha = 0.03,$$
 #
-# where $q_y$ is the probability that it gives to the true class $y$. The rival is the same classifier on the picture alone. Both see the same digits in the same order, in three situations:
+# where $q_y$ is the probability that it gives to the true class $y$. The rival is the same classifier on the picture alone. Both see the same digits in the same order, with and without noise:
 #
 # - **many labels**: all 4,800 training digits have one;
 # - **few labels**: 100 of them have one and fill half of each batch. The others take part in the registration alone;
@@ -534,13 +537,14 @@ def joint_network():
     mean = mnist.x_train.mean(axis=0, keepdims=True).reshape(1, 14, 2, 14, 2, 1).mean(axis=(2, 4))
     together = build_atlas(mean, build_registration((14, 14, 1), filters=(16, 32)))
     moved, _, velocity = together([ops.ones_like(small[:, 0, 0]), small])
+    moved, velocity = layers.Identity(name="mismatch")(moved), layers.Identity(name="roughness")(velocity)
     shape = layers.UpSampling2D(2, interpolation="bilinear")(velocity)
     classes = build_classifier(image_shape=(28, 28, 3))(layers.Concatenate()([images, shape]))
     return keras.Model(images, [classes, moved, velocity]), keras.Model(images, classes)
 
 
 # %%
-N_JOINT, BATCH, ALPHA = budget(4800, quick=640), 32, 0.03
+N_JOINT, BATCH, ALPHA = budget(4800, quick=320), 32, 0.03
 SEEDS = [SEED + i for i in range(budget(5, quick=1))]
 LOSSES = ["sparse_categorical_crossentropy", squared_error, lambda _, velocity: roughness(velocity)]
 
@@ -604,7 +608,7 @@ def universal_noise(gradient, bound):
     """A pattern (1, 28, 28, 1) within ±bound that raises the loss on the last 2,000 training digits."""
     images, labels = mnist.x_train[-2000:], mnist.y_train[-2000:].astype(np.int32)
     noise, rng = np.zeros((1, 28, 28, 1), np.float32), np.random.default_rng(SEED)
-    for _ in range(budget(40, quick=10)):
+    for _ in range(budget(40, quick=5)):
         chosen = rng.choice(len(images), 100, replace=False)
         upwards = gradient(tf.constant(noise), images[chosen], labels[chosen]).numpy()
         noise = ascended(noise, upwards, bound / 10, bound).astype(np.float32)
@@ -613,7 +617,7 @@ def universal_noise(gradient, bound):
 
 # %%
 BOUNDS = (0.1, 0.2, 0.3)
-N_NOISY = budget(2000, quick=300)  # of the test digits: there are many networks and many kinds of noise
+N_NOISY = budget(2000, quick=200)  # of the test digits: there are many networks and many kinds of noise
 
 
 def accuracy(classifier, n, noise=0.0):
@@ -625,16 +629,21 @@ def situations(make_network, seed):
     """Accuracy in all situations, of networks that start from this seed."""
     many, few = (train_to_classify(make_network, n_labels, seed) for n_labels in (N_JOINT, 100))
     row, gradient = {"many labels": accuracy(many, N_TEST), "few labels": accuracy(few, N_TEST)}, gradient_of(many)
+    row["without noise"] = accuracy(many, N_NOISY)
     for bound in BOUNDS:
         row[f"worst noise {bound}"] = accuracy(many, N_NOISY, universal_noise(gradient, bound))
     random = BOUNDS[-1] * np.random.default_rng(seed).choice([-1.0, 1.0], (1, 28, 28, 1))
     return row | {f"random noise {BOUNDS[-1]}": accuracy(many, N_NOISY, random)}
 
 
+def deviation(values):
+    """Standard deviation over the seeds; 0 of a single one."""
+    return np.std(values, ddof=1) if len(values) > 1 else 0.0
+
+
 def over_seeds(values):
     """Mean and standard deviation over the seeds as a text; of a single one, the value."""
-    deviation = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{deviation}"
+    return f"{np.mean(values):.3f}" + (f" ± {deviation(values):.3f}" if len(values) > 1 else "")
 
 
 # %%
@@ -652,15 +661,17 @@ plotting.bars(
     {name: [values.mean() for values in result.values()] for name, result in joint_results.items()},
     "accuracy on test digits",
     groups=list(gains),
-    spread={name: [np.std(values) for values in result.values()] for name, result in joint_results.items()},
+    spread={name: [deviation(values) for values in result.values()] for name, result in joint_results.items()},
 )
 
 # %% [markdown]
-# **What to notice.** With few labels the joint network gains two hundredths, with many half a hundredth; both are larger than their spread over five seeds allows to chance alone, and both are small. (In a trial with a third more training the gains were 0.006 ± 0.015 and 0.003 ± 0.005: what the shape adds, a longer training adds as well.) And it is *not* more robust. Under the worst noise of any size the difference between the two is far within its spread. After all there is another way in now: the registration network sees the noise too, and what it makes of it goes on to the classifier.
+# **What to notice.** How sure are the gains? Over five seeds the standard error of a mean is the spread divided by $\sqrt 5$. With few labels the joint network gains two hundredths, four standard errors; with many half a hundredth, barely three. So there is something, and it is small. It may be a matter of time, too: in an earlier trial with a third more training the gain was 0.006 ± 0.015 with few labels and 0.003 ± 0.005 with many. What the shape adds, more training adds as well.
+#
+# And it is *not* more robust: under the worst noise of any size the difference between the two is far within its spread. After all there is another way in now. The registration network sees the noise too, and what it makes of it goes on to the classifier.
 #
 # That does not contradict the paper: its pictures are brains in three dimensions, its classes differ in shape by little, and its classifier sees more of the deformation than ours. But it is what a repetition on digits shows. A convolutional network finds the shape of a digit largely by itself.
 #
-# (And mind the control. Random noise of the same size costs a few hundredths, the worst noise costs about half. A test with random noise says next to nothing about the worst case.)
+# (And mind the control. Beside the row without noise, random noise of the largest size costs a few hundredths, the worst noise of that size half. A test with random noise says next to nothing about the worst case.)
 #
 # ## 8. One labelled picture
 #
@@ -698,7 +709,8 @@ example, marks = bent_images[:1], bent_marks[:1]
 # %% [markdown]
 # - *Registration alone*: an atlas is learned from the thousand pictures. The marks of the one are carried to the atlas, against its deformation, and from there to every new picture.
 # - *Segmentation alone*: a U-Net from a picture to its parts learns from the one marked picture, shifted at random by up to two pixels.
-# - *Both*: starts from these two and goes on with three more terms in the loss. The marks on the atlas are weights now. Warped onto the marked picture they must agree with its marks; so must the U-Net; and on all pictures the two must agree with each other. For a fair comparison registration alone goes on for as long.
+# - *Two steps*: the same U-Net, but it learns from all thousand pictures, each with the marks that registration alone has carried to it. Nothing is learned jointly here.
+# - *Both*: starts from these two and goes on with three more terms in the loss. The marks on the atlas are weights now. Warped onto the marked picture they must agree with its marks; so must the U-Net; and on all pictures the two must agree with each other. For a fair comparison each of the two alone goes on for as long.
 
 
 # %%
@@ -709,7 +721,7 @@ def mask_loss(masks, probabilities):
 
 
 def apart(masks, others):
-    """How far two sets of soft masks are apart: soft Dice plus squared error, which has no infinity to shun."""
+    """How far two sets of soft masks are apart: soft Dice plus squared error, and not cross-entropy, which is infinite where one of them is 0 and the other is not."""
     return soft_dice_loss(masks, others) + ops.mean(ops.square(masks - others), axis=(1, 2, 3))
 
 
@@ -725,11 +737,13 @@ def multi_task(atlas, marks_on_atlas, segmentation):
     moved, displacement, velocity = atlas.outputs
     carried = SpatialTransformer()([Templates(marks_on_atlas, name="marks")(ones), displacement])
     segmented = segmentation(images)
-    return keras.Model([ones, images], [moved, velocity, carried, segmented, apart(carried, segmented)])
+    outputs = {"mismatch": moved, "roughness": velocity, "carried": carried, "segmented": segmented}
+    outputs["apart"] = apart(carried, segmented)
+    return keras.Model([ones, images], [layers.Identity(name=name)(output) for name, output in outputs.items()])
 
 
 # %%
-new_ones, N_BENT = np.ones((len(new_images), 1), np.float32), budget(4800, quick=960)
+N_BENT = budget(4800, quick=240)
 STRENGTH = 20.0  # of the three terms that tie the tasks together
 
 
@@ -740,37 +754,48 @@ def register_further(atlas, n, seed, name, learning_rate):
     def with_ones(images, rng):
         return (np.ones((len(images), 1), np.float32), images), images
 
-    batches = FreshBatches(bent_images[chosen], with_ones, batch_size=16, seed=seed)
+    batches = FreshBatches(bent_images[chosen], with_ones, batch_size=AT_ONCE, seed=seed)
     train(Registration(atlas, smoothness=SMOOTHNESS), batches, name, learning_rate=learning_rate)
 
 
 def marks_of_atlas(atlas):
     """The marks of the one picture, carried to the atlas: against its deformation."""
-    velocity = atlas.predict_on_batch([new_ones[:1], example])[2]
+    velocity = atlas.predict_on_batch([np.ones((1, 1), np.float32), example])[2]
     return np.clip(ops.convert_to_numpy(warp([marks, VectorIntegration(7)(-velocity)])), 0, 1)
 
 
-def carried(atlas):
-    """The atlas's marks, carried to every new picture."""
-    _, displacement, _ = predict_in_batches(atlas, [new_ones, new_images])
-    on_atlas = np.repeat(marks_of_atlas(atlas), len(new_images), axis=0)
-    return ops.convert_to_numpy(warp([on_atlas, displacement]))
+def carried_to(images, atlas):
+    """The atlas's marks, carried to every picture."""
+    _, displacement, _ = predict_in_batches(atlas, [np.ones((len(images), 1), np.float32), images])
+    return ops.convert_to_numpy(warp([np.repeat(marks_of_atlas(atlas), len(images), axis=0), displacement]))
+
+
+def train_segmentation(model, images, make_pair, labels=None, batch_size=8):
+    batches = FreshBatches(images, make_pair, labels=labels, batch_size=batch_size, seed=SEED)
+    train(model, batches, "segmentation", loss=mask_loss, learning_rate=2e-3)
+    return predict_in_batches(model, new_images)
 
 
 # %%
 keras.utils.set_random_seed(SEED)
 bent_atlas = build_atlas(bent_images.mean(axis=0, keepdims=True), build_registration((28, 28, 1)))
 register_further(bent_atlas, N_BENT, SEED, "bent digits", 4e-3)
-half_way = bent_atlas.get_weights()
-on_atlas = marks_of_atlas(bent_atlas)
+half_way, on_atlas = bent_atlas.get_weights(), marks_of_atlas(bent_atlas)
 register_further(bent_atlas, N_BENT // 2, SEED + 1, "bent digits, further", 2e-3)
-named = {"the example's own marks": np.repeat(marks, len(new_images), axis=0), "registration": carried(bent_atlas)}
+named = {"the example's own marks": np.repeat(marks, len(new_images), axis=0)}
+named["registration"] = carried_to(new_images, bent_atlas)
 
 segmentation = build_unet((28, 28, 1), PARTS, filters=(8, 16, 32), activation="sigmoid")
 segmentation.layers[-1].bias.assign(np.full(PARTS, -3, np.float32))  # starts at: hardly any marks
-copies = FreshBatches(np.repeat(example, N_BENT // 2, axis=0), shifted_marks, batch_size=8, seed=SEED)
-train(segmentation, copies, "segmentation", loss=mask_loss, learning_rate=2e-3)
-named["segmentation"] = predict_in_batches(segmentation, new_images)
+copies, start = np.repeat(example, N_BENT // 2, axis=0), segmentation.get_weights()
+train_segmentation(segmentation, copies, shifted_marks)
+learnt = segmentation.get_weights()
+named["segmentation"] = train_segmentation(segmentation, copies, shifted_marks)  # as long again
+segmentation.set_weights(start)
+chosen = np.random.default_rng(SEED).integers(len(bent_images), size=N_BENT)
+their_marks = carried_to(bent_images, bent_atlas)[chosen]
+named["two steps"] = train_segmentation(segmentation, bent_images[chosen], lambda x, y, rng: (x, y), their_marks)
+segmentation.set_weights(learnt)
 
 # %%
 bent_atlas.set_weights(half_way)
@@ -789,8 +814,9 @@ def all_tasks(images, is_example, rng):
 chosen = np.random.default_rng(SEED + 1).integers(1, len(bent_images), N_BENT // 2)
 chosen[::8] = 0
 is_example = (chosen == 0).astype(np.float32)
-batches = FreshBatches(bent_images[chosen], all_tasks, labels=is_example, batch_size=16, seed=SEED + 1)
+batches = FreshBatches(bent_images[chosen], all_tasks, labels=is_example, batch_size=AT_ONCE, seed=SEED + 1)
 train(both, batches, "both", learning_rate=2e-3, loss=losses, loss_weights=strengths)
+new_ones = np.ones((len(new_images), 1), np.float32)
 _, _, named["both: carried"], named["both: segmentation"], _ = predict_in_batches(both, [new_ones, new_images])
 named_dice = {name: parts_dice(new_marks, guess) for name, guess in named.items()}
 for name, value in named_dice.items():
@@ -817,9 +843,11 @@ rows |= {name: coloured(named[name][columns]) for name in list(named)[1:]}
 plotting.image_rows(rows | {"truth": coloured(new_marks[columns])}, column_titles=[*map(str, range(1, 9)), "worst"])
 
 # %% [markdown]
-# **What to notice.** Registration alone carries the marks well. From one marked picture the U-Net alone learns much less: it knows the parts where they were, plus and minus two pixels. Together, the segmentation gains a good tenth: it has a thousand pictures now in the place of one, since registration tells it what to say there. Registration gains next to nothing in return, for it had all that the segmentation could tell it. The runs with other seeds, below, say how far to trust the one and the other.
+# **What to notice.** Registration alone carries the marks well. From one marked picture the U-Net alone learns much less: it knows the parts where they were, plus and minus two pixels. Learned together with the registration it gains a good tenth, and stays behind registration all the same; registration gains nothing.
 #
-# DeepAtlas reports gains of 2 to 3 points on brains and knees, for both. There the two networks see different things in the pictures; here the marks add no contrast that the grey values lack.
+# And now the rival that joint learning has to beat: **two steps**, first registration, then a U-Net that learns from the thousand pictures with the marks that were carried to them. It is the best of all, better than the marks it was taught with: their errors differ from picture to picture, and it learns what they have in common. So what helps here is that a thousand pictures are marked in the place of one. That the two are learned at once does not help. Runs with other seeds stand below.
+#
+# DeepAtlas reports gains of 2 to 3 points from joint learning, on knees and brains in three dimensions. Here the population was bent by smooth velocities, just what the registration assumes, so registration was favoured. (The last column is the worst picture for the U-Net of both; a pixel in a mixed colour is claimed by two parts.)
 #
 # ## What you should see
 
@@ -855,8 +883,10 @@ for name, result in joint_results.items():
 expect("one marked picture: registration, Dice", named_dice["registration"], at_least=budget(0.6, quick=0.3))
 gain = named_dice["both: carried"] - named_dice["registration"]
 expect("the same: carried, both over registration", gain, at_least=budget(-0.06, quick=-0.2))
-gain = max(named_dice["both: segmentation"], named_dice["both: carried"]) - named_dice["segmentation"]
-expect("the same: both over segmentation", gain, at_least=budget(0, quick=-0.15))
+gain = named_dice["both: segmentation"] - named_dice["segmentation"]
+expect("the same: segmented, both over segmentation", gain, at_least=budget(0, quick=-0.15))
+gain = named_dice["two steps"] - named_dice["segmentation"]
+expect("the same: two steps over segmentation", gain, at_least=budget(0, quick=-0.15))
 
 # %% [markdown]
 # One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks, pairs and bends (`make seeds LESSON=12`). Here are the same numbers from those runs:
@@ -870,10 +900,10 @@ for row in stored_table("seeds_12"):
 #
 # - A warp pulls back: each pixel says where it comes from. So every pixel has one value, and the picture moves against the arrows.
 # - A displacement field may fold. A velocity, followed for a unit of time by scaling and squaring, hardly does, and $-v$ leads back.
-# - A network learns to register from a loss alone that compares pictures. It is not the most exact method, but some hundred times as fast as those that are.
+# - A network learns to register from a loss alone that compares pictures. It is not the most exact method, but on many pairs far the fastest.
 # - Judge a registration by two numbers at least: how well the pictures agree, and how the map behaves. The first one alone is won by a map that tears.
 # - An atlas that is learned with the deformations is sharp where a mean is blurred.
-# - Joint learning is a hypothesis to be tested like any other: with seeds, with the rival's best chance, and with its null results told.
+# - Joint learning is a hypothesis to be tested like any other: with seeds, beside the same tasks in two steps, and with its null results told.
 #
 # ## Pitfalls
 #
