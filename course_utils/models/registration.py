@@ -59,7 +59,7 @@ class Registration(keras.Model):
     """Trains a registration network by how different the warped image still is and how rough the velocity is.
 
     The loss is the mean over the batch of `squared_error` + smoothness · `roughness`, both sums over the pixels of an
-    image. Compile it with an optimizer alone; `fit` and `evaluate` report the two as `similarity` and `roughness`.
+    image. Compile it with an optimizer alone; `fit` and `evaluate` report the two as `mismatch` and `roughness`.
 
     Args:
         network: model with the outputs `[moved, displacement, velocity]`, such as `build_registration` and
@@ -78,7 +78,7 @@ class Registration(keras.Model):
         super().__init__(**kwargs)
         self.network = _check_network("network", network)
         self.smoothness = check_non_negative("smoothness", smoothness)
-        self.similarity = keras.metrics.Mean(name="similarity")
+        self.mismatch = keras.metrics.Mean(name="mismatch")
         self.roughness = keras.metrics.Mean(name="roughness")
         self.built = True
 
@@ -90,7 +90,7 @@ class Registration(keras.Model):
             raise ValueError("`Registration` needs the fixed images as targets: write `fit([moving, fixed], fixed)`")
         moved, _, velocity = y_pred
         unlike, rough = squared_error(y, moved), roughness(velocity)
-        self.similarity.update_state(unlike)
+        self.mismatch.update_state(unlike)
         self.roughness.update_state(rough)
         return ops.mean(unlike) + self.smoothness * ops.mean(rough)
 

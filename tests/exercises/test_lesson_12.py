@@ -68,6 +68,17 @@ def _with_steps(divisor, compositions=lambda steps: steps, grown=lambda u, v, wa
     return integrated
 
 
+def _small_steps(more=0, backwards=False):
+    def integrated(velocity, steps, warped):
+        step = velocity / 2**steps
+        field = np.zeros_like(velocity)
+        for _ in range(2**steps + more):
+            field = step + warped(field, step) if backwards else field + warped(step, field)
+        return field
+
+    return integrated
+
+
 def _recursive(velocity, steps, warped):
     if steps == 0:
         return velocity
@@ -109,6 +120,12 @@ def test_integrated(check_states):
                 v, steps + (steps > 0), warped
             ),
             "(I + A/4)⁴ - I": _with_steps(power, grown=lambda u, v, warped: u + warped(u, -u)),
+            "small steps, one after the other; double instead": _small_steps(),
+            "one after the other": _small_steps(backwards=True),
+            "One small step too many": _small_steps(more=1),
+            "divide by 2**steps, which is 1 then": _with_steps(
+                lambda steps: steps, lambda steps: steps - 1, lambda u, v, warped: u + warped(v, u)
+            ),
             "makes a field of that shape": lambda velocity, steps, warped: velocity[0],
         },
         right=[_recursive, _by_positions, lambda v, steps, warped: ex.integrated.reference(v, steps, warped).tolist()],
@@ -150,6 +167,19 @@ def _one_plus_divergence(displacement):
     return by_y[..., 0] + by_x[..., 1] - 1
 
 
+def _ones_everywhere(displacement):
+    by_y, by_x = _forward(displacement)
+    return by_y + _RIGHT, by_x + _DOWN
+
+
+def _coarse(displacement):
+    return _determinant(displacement.astype("float16"), _forward_halves)
+
+
+def _forward_halves(displacement):
+    return [part.astype("float16") for part in _forward(displacement)]
+
+
 def _with_linalg(displacement):
     """The determinants of the differences of the positions p + u(p)."""
     positions = displacement + np.moveaxis(np.indices(displacement.shape[1:3]), 0, -1)
@@ -176,6 +206,14 @@ def test_jacobian_determinant(check_states):
             "off the diagonal is missing": lambda u: _determinant(u, _forward, sign=0),
             "Component 0 goes down": lambda u: _determinant(np.flip(u, axis=-1), _forward),
             "1 plus the divergence": _one_plus_divergence,
+            "on the diagonal only": lambda u: _determinant(u, _ones_everywhere),
+            "Add I before the determinant": lambda u: 1 + _determinant(u, _without_identity),
+            "keep it, without abs": lambda u: np.abs(_determinant(u, _forward)),
+            "without a maximum": lambda u: np.maximum(_determinant(u, _forward), 0),
+            "not where it is 0 or less": lambda u: _determinant(u, _forward) <= 0,
+            "Is it a mask?": lambda u: (_determinant(u, _forward) <= 0).astype(float),
+            "what component 0 changes by": lambda u: 2 * _determinant(u, _forward) - 1,
+            "right but for rounding": _coarse,
             "The differences are forward": lambda u: _determinant(u, _central),
             "cut off at the wrong end": lambda u: _determinant(u, _cut_at_the_wrong_end),
             "The last row and the last column": lambda u: np.pad(_determinant(u, _forward), ((0, 0), (0, 1), (0, 1))),
@@ -198,6 +236,11 @@ def _in_a_loop(noise, gradient, rate, bound):
     return result
 
 
+def _shrunk(noise, bound, size):
+    """All pixels by one factor, instead of each by itself."""
+    return noise * min(1, bound / max(size(noise), 1e-12))
+
+
 def test_ascended(check_states):
     check_states(
         ex.ascended,
@@ -205,6 +248,22 @@ def test_ascended(check_states):
             "Yours goes down": lambda noise, g, rate, bound: np.clip(noise - rate * np.sign(g), -bound, bound),
             "Only the gradient's sign": lambda noise, g, rate, bound: np.clip(noise + rate * g, -bound, bound),
             "sign counts": lambda noise, g, rate, bound: np.clip(noise + rate * g / np.linalg.norm(g), -bound, bound),
+            "the lower bound is -bound, not 0": lambda noise, g, rate, bound: np.clip(
+                noise + rate * np.sign(g), 0, bound
+            ),
+            "lower bound is -bound": lambda noise, g, rate, bound: np.clip(noise + rate * np.sign(g), 0, 1),
+            "`rate` is missing": lambda noise, g, rate, bound: np.clip(noise + np.sign(g), -bound, bound),
+            "`bound` is no step": lambda noise, g, rate, bound: np.clip(noise + bound * np.sign(g), -bound, bound),
+            "its factor is not": lambda noise, g, rate, bound: np.clip(noise + 2 * rate * np.sign(g), -bound, bound),
+            "Divided by its largest entry": lambda noise, g, rate, bound: np.clip(
+                noise + rate * g / np.abs(g).max(), -bound, bound
+            ),
+            "Clip each pixel by itself": lambda noise, g, rate, bound: _shrunk(
+                noise + rate * np.sign(g), bound, np.linalg.norm
+            ),
+            "changes nothing for the others": lambda noise, g, rate, bound: _shrunk(
+                noise + rate * np.sign(g), bound, lambda noise: np.abs(noise).max()
+            ),
             "What is the sign of 0": lambda noise, g, rate, bound: np.clip(
                 noise + np.where(g > 0, rate, -rate), -bound, bound
             ),
@@ -222,6 +281,9 @@ def test_ascended(check_states):
         },
         right=[
             _in_a_loop,
+            lambda noise, g, rate, bound: tf.clip_by_value(
+                tf.constant(noise) + rate * tf.sign(tf.constant(g)), -bound, bound
+            ),
             lambda noise, g, rate, bound: tf.clip_by_value(noise + rate * np.sign(g), -bound, bound),
             lambda noise, g, rate, bound: ops.clip(
                 ops.add(noise, rate * ops.sign(ops.convert_to_tensor(g))), -bound, bound
@@ -230,9 +292,9 @@ def test_ascended(check_states):
     )
 
 
-def _by_comparing(similarity, roughness, weight):
+def _by_comparing(mismatch, roughness, weight):
     classes = []
-    for energies in similarity + weight * roughness:
+    for energies in mismatch + weight * roughness:
         best = 0
         for k in range(1, 10):
             best = k if energies[k] < energies[best] else best
@@ -240,8 +302,8 @@ def _by_comparing(similarity, roughness, weight):
     return classes
 
 
-def _one_class_for_all(similarity, roughness, weight):
-    return np.repeat(np.argmin(similarity + weight * roughness, axis=1)[:1], len(similarity))
+def _one_class_for_all(mismatch, roughness, weight):
+    return np.repeat(np.argmin(mismatch + weight * roughness, axis=1)[:1], len(mismatch))
 
 
 def test_classified(check_states):
@@ -250,11 +312,15 @@ def test_classified(check_states):
         wrong={
             "The roughness of the way": lambda s, r, w: np.argmin(s, axis=1),
             "The weight is missing": lambda s, r, w: np.argmin(s + r, axis=1),
-            "not before the similarity": lambda s, r, w: np.argmin(w * s + r, axis=1),
+            "not before the mismatch": lambda s, r, w: np.argmin(w * s + r, axis=1),
             "not the largest": lambda s, r, w: np.argmax(s + w * r, axis=1),
             "yours subtracts it": lambda s, r, w: np.argmin(s - w * r, axis=1),
             "the class of image 1 is 4, yours is 1": _one_class_for_all,
             "not the roughness alone": lambda s, r, w: np.argmin(r, axis=1),
+            "Four images have four classes, shape (4,)": lambda s, r, w: np.argmin(s + w * r),
+            "is the argument `weight`": lambda s, r, w: np.argmin(s + 0.02 * r, axis=1),
+            "With weight 1 the classes are": lambda s, r, w: np.argmin(s + 0.1 * r, axis=1),
+            "not by 1 - weight": lambda s, r, w: np.argmin((1 - w) * s + w * r, axis=1),
             "compare the ten atlases of each": lambda s, r, w: np.argmin(s + w * r, axis=0),
             "not that energy": lambda s, r, w: np.min(s + w * r, axis=1),
             "the first is the class": lambda s, r, w: 9 - np.argmin((s + w * r)[:, ::-1], axis=1),
@@ -272,7 +338,7 @@ def test_classified(check_states):
     ("prediction", "guess", "wrong", "measured"),
     [
         (ex.direction, "left", "right", "left"),
-        (ex.folds, "without integration", "with integration", "without integration"),
+        (ex.higher_dice, "without integration", "with integration", "without integration"),
     ],
 )
 def test_predictions(capsys, prediction, guess, wrong, measured):
