@@ -15,7 +15,7 @@
 # # Registration and joint learning: how one picture becomes another
 #
 # Two people write a 3. Which point of the one is which point of the other? To answer that for every pixel is to **register** the two pictures. In medicine it is daily work: the scan of today onto that of last year, a patient's brain onto an atlas that knows the names of its parts.
-# Here a network learns it from pairs of digits, without ever being told a single right answer, and in such a way that what it does can always be undone.
+# Here a network learns it from pairs of digits, without ever being told a single right answer, and in such a way that what it does can nearly always be undone.
 #
 # **You will learn**
 #
@@ -49,6 +49,7 @@ from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 from sklearn.cluster import KMeans
+from sklearn.neighbors import KNeighborsClassifier
 
 import keras
 from keras import layers, ops
@@ -147,19 +148,21 @@ print(f"before: Dice {mask_dice(fixed, moving):.3f}, mean squared error {np.mean
 # %% [markdown]
 # Two classical methods of **optical flow**, as scikit-image has them. Both were made for films, in which the picture changes little from frame to frame. *Iterative Lucas-Kanade* (1981; here after Le Besnerais & Champagnat 2005) takes $u$ to be constant in a small window and solves a least-squares problem there, again and again. *TV-L1* (Zach, Pock & Bischof 2007) minimises $|M(p + u(p)) - F(p)|$ over the whole picture, plus the total variation of $u$, which allows jumps.
 #
-# A rival needs its best chance: both are tuned here on validation pairs. (A wider search than fits into a lesson had been done before, many settings on 40 other validation pairs; the best of each are tried again.) They take a moment for each pair, so they see the first eighty test pairs only.
+# A rival needs its best chance: both are tuned here on validation pairs. (A wider search than fits into a lesson had been done before, many settings on 40 other validation pairs; the best of each are tried again, for the highest Dice.) They take a moment for each pair, so they see the first eighty test pairs only.
 
 # %%
+STRONG = {"attachment": 7, "num_warp": 80}
 FLOWS = {
     "TV-L1": (
         optical_flow_tvl1,
-        {"attachment": 7, "num_warp": 80},
-        [{"tightness": 0.03, "num_iter": 20}, {"tightness": 0.1, "num_iter": 10}],
+        [{}, STRONG | {"tightness": 0.03, "num_iter": 20}, STRONG | {"tightness": 0.1, "num_iter": 10}],
     ),
     "Lucas-Kanade": (
         optical_flow_ilk,
-        {"gaussian": True, "num_warp": 40},
-        [{"radius": 2}, {"radius": 3}, {"radius": 2, "prefilter": True}],
+        [
+            {},
+            *({"gaussian": True, "num_warp": 40} | more for more in ({"radius": 2}, {"radius": 2, "prefilter": True})),
+        ],
     ),
 }
 
@@ -169,23 +172,23 @@ def flow_fields(method, options, moving, fixed):
     return np.moveaxis(np.array(fields, np.float32), 1, -1)
 
 
+# %%
 valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=3), seed=2)
 few_moving, few_fixed = moving[:N_FEW], fixed[:N_FEW]
 few_fields, seconds = {}, {}
-for name, (method, common, settings) in FLOWS.items():
-    settings = [common | options for options in settings]
-    scores = [
-        mask_dice(valid_fixed, warped(valid_moving, flow_fields(method, options, valid_moving, valid_fixed)))
-        for options in settings
-    ]
-    best = settings[int(np.argmax(scores))]
-    print(f"{name}: Dice {max(scores):.3f} on validation pairs with {best}")
+for name, (method, settings) in FLOWS.items():
+    scores = []
+    for options in settings:
+        field = flow_fields(method, options, valid_moving, valid_fixed)
+        scores.append(mask_dice(valid_fixed, warped(valid_moving, field)))
+        text = ", ".join(f"{key} {value}" for key, value in options.items()) or "as it comes"
+        print(f"{name}, {text}: Dice {scores[-1]:.3f}, folded {np.mean(folded_share(field)):.1%}")
     began = perf_counter()
-    few_fields[name] = flow_fields(method, best, few_moving, few_fixed)
+    few_fields[name] = flow_fields(method, settings[int(np.argmax(scores))], few_moving, few_fixed)
     seconds[name] = (perf_counter() - began) / N_FEW
 
 # %% [markdown]
-# **What to notice.** Nobody taught them digits, and yet they bring most of the masks together. What they score on test pairs, and how they do it, is shown in section 4, beside the networks.
+# **What to notice.** Nobody taught them digits, and yet they bring most of the masks together. As they come they are far below what they can do. (`folded` is the price, and what it means comes next. With twenty pairs the choice between two good settings is nearly chance; the wider search made it.) What they score on test pairs is shown in section 4, beside the networks.
 #
 # ## 3. A map that doesn't fold: follow a velocity
 #
@@ -271,7 +274,7 @@ for name, field in grids.items():
 plotting.deformed_grids(grids, column_titles=[f"{size:g} px" for size in (0.5, 1, 1.5, 2, 3)])
 
 # %% [markdown]
-# **What to notice.** The same five random fields, with arrows of 0.5 to 3 pixels (root mean square). Taken as displacements they fold as soon as an arrow overtakes its neighbour, as along a row where the next arrow points less far to the right by more than a pixel: the red cells are inside out. Taken as velocities they bend the grid as strongly, and hardly a cell folds. (On a grid of pixels, with look-up between them, "never" becomes "seldom".)
+# **What to notice.** Five random fields, whose components are 0.5 to 3 pixels long (root mean square), taken in two ways. Taken as displacements they fold as soon as an arrow overtakes its neighbour, as along a row where the next arrow points less far to the right by more than a pixel: the red cells are inside out. Taken as velocities they bend the grid too, and hardly a cell folds. (On a grid of pixels, with look-up between them, "never" becomes "seldom".)
 #
 # ## 4. A network that registers
 #
@@ -346,35 +349,50 @@ print(f"exp(v) after exp(-v): {there_and_back:.3f} px from the start on average"
 
 
 # %%
-def minimised(moving, fixed, steps):
+def minimised(moving, fixed, int_steps=7, smoothness=SMOOTHNESS):
     """The velocities of all pairs that minimise the loss, by Adam from 0; each pair has its own."""
-    velocity = tf.Variable(tf.zeros((*fixed.shape[:3], 2)))
-    integrate, warp = VectorIntegration(7), SpatialTransformer()
+    velocity, steps = tf.Variable(tf.zeros((*fixed.shape[:3], 2))), budget(300, quick=25)
+    integrate, warp = VectorIntegration(int_steps), SpatialTransformer()
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1.0, steps))
 
     @tf.function
     def step():
         with tf.GradientTape() as tape:
             moved = warp([moving, integrate(velocity)])
-            loss = tf.reduce_sum(squared_error(fixed, moved) + SMOOTHNESS * roughness(velocity))
+            loss = tf.reduce_sum(squared_error(fixed, moved) + smoothness * roughness(velocity))
         optimizer.apply([tape.gradient(loss, velocity)], [velocity])
 
     for _ in range(steps):
         step()
-    return integrate(velocity).numpy()
+    return velocity.numpy()
 
 
+def mean_loss(velocity):
+    moved = warp([few_moving, VectorIntegration(7)(velocity)])
+    return float(ops.mean(squared_error(few_fixed, moved) + SMOOTHNESS * roughness(velocity)))
+
+
+# %%
 began = perf_counter()
-few_fields["pair by pair"] = minimised(few_moving, few_fixed, budget(300, quick=25))
+found = minimised(few_moving, few_fixed)
 seconds["pair by pair"] = (perf_counter() - began) / N_FEW
+few_fields["pair by pair"] = ops.convert_to_numpy(VectorIntegration(7)(found))
 few_fields |= {name: field[:N_FEW].copy() for name, (_, field, _) in results.items()}
-results = backward = None  # large, and no longer needed
+losses = {"pair by pair": mean_loss(found), "velocity": mean_loss(results["velocity"][2][:N_FEW])}
 few_moved = {name: warped(few_moving, field) for name, field in few_fields.items()}
 few_dice = {name: mask_dice(few_fixed, moved) for name, moved in few_moved.items()}
-for name, field in few_fields.items():
-    print(
-        f"{name:13} Dice {few_dice[name]:.3f}, folded {np.mean(folded_share(field)):6.3%}, {seconds[name]:.4f} s a pair"
-    )
+few_folded = {name: np.mean(folded_share(field)) for name, field in few_fields.items()}
+print(f"before: Dice {mask_dice(few_fixed, few_moving):.3f}")
+for name in few_fields:
+    print(f"{name:13} Dice {few_dice[name]:.3f}, folded {few_folded[name]:7.3%}, {seconds[name]:.4f} s a pair")
+print("loss: " + ", ".join(f"{name} {value:.2f}" for name, value in losses.items()))
+ahead = dice(few_fixed > 0.5, few_moved["TV-L1"] > 0.5) - dice(few_fixed > 0.5, few_moved["velocity"] > 0.5)
+print(f"TV-L1 over velocity, Dice: {ahead.mean():.3f}, standard error {ahead.std() / N_FEW**0.5:.3f}")
+for smoothness in (SMOOTHNESS, 4 * SMOOTHNESS):
+    bare = minimised(few_moving, few_fixed, 0, smoothness)
+    score, share = mask_dice(few_fixed, warped(few_moving, bare)), np.mean(folded_share(bare))
+    print(f"pair by pair without integration, λ = {smoothness:g}: Dice {score:.3f}, folded {share:.3%}")
+results = backward = None  # large, and no longer needed
 
 # %% tags=["picture"]
 worst = int(np.argmin(dice(few_fixed > 0.5, few_moved["velocity"] > 0.5)))
@@ -391,11 +409,11 @@ titles = ["2", "7", "9", "worst"]
 plotting.deformed_grids(grids, few_moving[columns], column_titles=titles)
 
 # %% [markdown]
-# **What to notice.** Exercise 5 first: without integration Dice is *higher*. Fewer constraints, a better fit. The difference is in the other columns: it folds in three pairs of four, a hundred times as many pixels, while the velocity network hardly folds at all and finds the way back to a twentieth of a pixel. That is what seven squarings buy. Look at the grids: red cells are inside out, and what stood there can't be carried anywhere.
+# **What to notice.** Exercise 5 first: without integration Dice is *higher*. Fewer constraints, a better fit. The price is in the other columns: it folds in three pairs of four, a hundred times as many pixels, while the velocity network hardly folds at all and finds the way back to a twentieth of a pixel. Is that the integration's doing, or would more smoothness do as well? The last two lines tell, for fields that are minimised pair by pair: with four times the λ the displacement has lost its lead in Dice, and still folds several times as often. Look at the grids: red cells are inside out, and what stood there can't be carried anywhere.
 #
-# Then the rivals. *By Dice alone, a well tuned TV-L1 is a little ahead of the velocity network.* It gets there by tearing: single pixels fly off, and its grids are full of folds. Lucas-Kanade is behind, and folds most. The same loss minimised pair by pair ends a hundredth higher than the network: that is the amortisation gap. (It also folds more often: it is pushed further.) What the velocity network has over all three is time, by a factor of thirty to several hundred on the same cores (it answers for 500 pairs at once; the classical methods take them one by one). Its training took as long as some hundreds of pairs with TV-L1; from there on it pays. And unlike those of the two classical ones its maps can be undone.
+# Then the rivals. *By Dice alone, a well tuned TV-L1 is about as good as the velocity network.* It gets there by tearing: single pixels fly off, and its grids are full of folds. (It was tuned for Dice. With a larger tightness it folds less and fits less.) Lucas-Kanade is behind, and folds most. The same loss minimised pair by pair ends lower than the network's: that is the amortisation gap, and in Dice a hundredth. What the velocity network has over all three is time, by a factor of thirty to several hundred on the same two cores. (It answers for 500 pairs at once; the classical methods take them one by one, on one core. Its training took as long as some hundreds of pairs with TV-L1; from there on it pays.) And unlike those of the two classical ones its maps can be undone.
 #
-# The last column, the worst for the velocity network, is hard for everybody. Where one digit has a stroke that the other one lacks, no smooth map can make it: a warp moves ink about, and can thin or thicken it, but it can't draw a loop.
+# The last column is the worst for the velocity network, and hard for everybody, each in its own way. A warp moves ink about and can thin or thicken it. A loop comes only from a gap that is there already, or from a fold.
 #
 # **A good place for a break.** From here on the registration serves other ends.
 #
@@ -428,11 +446,13 @@ plotting.image_rows({"mean": means, "learned atlas": templates}, column_titles=l
 onto = predict_in_batches(atlas, [one_hot(mnist.y_test[:N_TEST]), fixed])
 atlas_dice, mean_dice = mask_dice(fixed, onto[0]), mask_dice(fixed, means[mnist.y_test[:N_TEST]])
 energy, of_digits = (np.mean(gradient_energy(x)) / np.mean(gradient_energy(means)) for x in (templates, fixed))
-drift = [np.linalg.norm(onto[1][mnist.y_test[:N_TEST] == digit].mean(axis=0), axis=-1).mean() for digit in range(10)]
-print(f"Dice: mean of the class {mean_dice:.3f}, atlas warped {atlas_dice:.3f}", end="; ")
+ink, truth = templates[..., 0] > 0.5, mnist.y_test[:N_TEST]
+lengths = [np.linalg.norm(onto[1][truth == digit][:, ink[digit]], axis=-1).mean() for digit in range(10)]
+drift = [np.linalg.norm(onto[1][truth == digit][:, ink[digit]].mean(axis=0), axis=-1).mean() for digit in range(10)]
+print(f"Dice: mean of the class, not warped {mean_dice:.3f}, atlas warped {atlas_dice:.3f}", end="; ")
 print(f"folded {np.mean(folded_share(onto[1])):.3%}")
 print(f"gradient energy over that of the means: atlas {energy:.2f}, test digits {of_digits:.2f}")
-print(f"length of the mean displacement, over ten classes: {np.mean(drift):.2f} px")
+print(f"on the ink: displacements are {np.mean(lengths):.2f} px long, their mean {np.mean(drift):.2f} px")
 onto = None  # large
 
 # %% [markdown]
@@ -453,7 +473,7 @@ plotting.animation(
 )
 
 # %% [markdown]
-# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is seven times. It is nobody's handwriting, but all can be reached from it by short ways. (Does it sit in the middle? The mean displacement onto the digits of a class is a quarter of a pixel, so nearly so. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
+# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is seven times. It is nobody's handwriting. (Does it sit in the middle? Then the displacements onto a class's digits would cancel in the mean. What is left is printed beside their length. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
 #
 # ## 6. Which atlas is nearest?
 #
@@ -492,25 +512,26 @@ valid_accuracy = [np.mean(classified(*valid_terms, weight) == mnist.y_valid[:N_V
 best_weight = WEIGHTS[int(np.argmax(valid_accuracy))]
 test_terms = energy_terms(fixed)
 least_energy = classified(*test_terms, best_weight)
-truth = mnist.y_test[:N_TEST]
 nearest = np.argmin([np.sum((fixed - mean) ** 2, axis=(1, 2, 3)) for mean in means], axis=0)
 print("validation:", ", ".join(f"w = {w:g}: {value:.3f}" for w, value in zip(WEIGHTS, valid_accuracy)))
 accuracies = {
     "nearest mean": np.mean(nearest == truth),
     "mismatch alone": np.mean(classified(*test_terms, 0) == truth),
 }
-accuracies |= {"least energy": np.mean(least_energy == truth)}
+accuracies["least energy"] = np.mean(least_energy == truth)
+neighbour = KNeighborsClassifier(1).fit(mnist.x_train[some].reshape(-1, 784), mnist.y_train[some])
+accuracies["nearest digit"] = neighbour.score(fixed.reshape(-1, 784), truth)
 for name, value in accuracies.items():
     print(f"{name:16} {value:.3f} of {N_TEST:,} test digits")
 
 # %% [markdown]
-# **What to notice.** With no classifier anywhere, the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.956 and 0.960 are two digits apart: the choice among the small weights is nearly chance.) In its training the network has never seen a template of a wrong class, and yet the wrong nine lose. For the training has already kept the velocities smooth: an 8 can't be bent into a 3 at that price.
+# **What to notice.** Without a trained classifier (the atlas knew the labels, though) the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. But the nearest *digit* of the 24,000 that the atlas was learned from is right in 96, with no warp at all. So an atlas of ten pictures nearly replaces 24,000, and no more than that. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.956 and 0.960 are two digits apart: the choice among the small weights is nearly chance.) In its training the network has never met a template with a digit of another class, so for the wrong nine it need not have found the best warp; that may help the right one. Perhaps since the training has already kept the velocities smooth.
 #
 # It took ten registrations for each digit. The atlas's worth lies elsewhere: it says *why*, point by point.
 #
 # ## 7. Atlas and classifier, learned together
 #
-# Two tasks on the same pictures: does one help the other? Geo-SIC (Wang & Zhang 2022) learns an atlas, the deformations and a classifier in one network. Its classifier sees the picture *and* what the deformation network knows of its shape. Its authors report that brains are classified better that way, and more robustly under noise.
+# Two tasks on the same pictures: does one help the other? Geo-SIC (Wang & Zhang 2022) learns an atlas, the deformations and a classifier in one network. Its classifier sees the picture *and* what the deformation network knows of its shape. Its authors report that shapes and brains are classified better that way, and more robustly.
 #
 # We build it in that spirit, small. There is one atlas $T$ for all ten classes, started at the mean of all digits. A registration network takes it onto each picture; it works at half the resolution, 14 × 14 pixels, to save time. The classifier is a small convolutional one on three channels: the picture and the two of $v$, enlarged. All is learned at once, from the loss
 #
@@ -520,7 +541,7 @@ for name, value in accuracies.items():
 #
 # - **many labels**: all 4,800 training digits have one;
 # - **few labels**: 100 of them have one and fill half of each batch. The others take part in the registration alone;
-# - **noise**: the networks with many labels, under the worst noise that we can find for each of them.
+# - **noise**: the networks with many labels, under the worst noise that we find for each of them in forty steps.
 
 
 # %%
@@ -665,11 +686,11 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** How sure are the gains? Over five seeds the standard error of a mean is the spread divided by $\sqrt 5$. With few labels the joint network gains two hundredths, four standard errors; with many half a hundredth, barely three. So there is something, and it is small. It may be a matter of time, too: in an earlier trial with a third more training the gain was 0.006 ± 0.015 with few labels and 0.003 ± 0.005 with many. What the shape adds, more training adds as well.
+# **What to notice.** How sure are the gains? Over five seeds the standard error of a mean is the spread divided by $\sqrt 5$. With few labels the joint network gains two hundredths, four standard errors; with many half a hundredth, barely three. With seven rows to choose from that is suggestive and no more, and in an earlier trial with a third more training the gain was 0.006 ± 0.015 with few labels and 0.003 ± 0.005 with many. Nor would a gain be the atlas's for certain: the joint network also has a whole U-Net more, and takes several times as long.
 #
-# And it is *not* more robust: under the worst noise of any size the difference between the two is far within its spread. After all there is another way in now. The registration network sees the noise too, and what it makes of it goes on to the classifier.
+# More robust? We see no gain under any noise; at the two larger sizes the spread is such that five seeds could not have shown one of a tenth. There is a reason to doubt it: the registration network sees the noise too, and what it makes of it goes on to the classifier.
 #
-# That does not contradict the paper: its pictures are brains in three dimensions, its classes differ in shape by little, and its classifier sees more of the deformation than ours. But it is what a repetition on digits shows. A convolutional network finds the shape of a digit largely by itself.
+# The paper's pictures are simulated shapes and brains, its shapes are learned within each class, and its classifier sees more of the deformation network than ours. What stands here is a small repetition on digits, told as it came out. (α, the learning rate and the number of digits were set once, by the time that a lesson has, and not tuned.)
 #
 # (And mind the control. Beside the row without noise, random noise of the largest size costs a few hundredths, the worst noise of that size half. A test with random noise says next to nothing about the worst case.)
 #
@@ -687,12 +708,16 @@ parts = np.zeros((28, 28, PARTS), np.float32)
 parts[ink] = np.eye(PARTS)[KMeans(PARTS, n_init=10, random_state=0).fit_predict(np.argwhere(ink))]
 
 
-def bent(n, rng):
-    """So many pictures of the one digit with its parts, each bent by its own smooth velocity, and noisy."""
-    velocity = gaussian_filter(rng.normal(size=(n, 28, 28, 2)), (0, 5, 5, 0))
+def bend(pictures, rng):
+    """Each of the pictures, whatever its channels, bent by a smooth random velocity of its own."""
+    velocity = gaussian_filter(rng.normal(size=(len(pictures), 28, 28, 2)), (0, 5, 5, 0))
     displacement = VectorIntegration(7)(np.float32(2.5 * velocity / velocity.std()))
-    both = np.repeat(np.concatenate([base, parts], axis=-1)[np.newaxis], n, axis=0)
-    both = ops.convert_to_numpy(warp([both, displacement]))
+    return ops.convert_to_numpy(warp([pictures, displacement]))
+
+
+def bent(n, rng):
+    """So many noisy pictures of the one digit, each bent in its own way, and their parts."""
+    both = bend(np.repeat(np.concatenate([base, parts], axis=-1)[np.newaxis], n, axis=0), rng)
     noisy = np.clip(both[..., :1] + rng.normal(0, 0.2, (n, 28, 28, 1)), 0, 1)
     return noisy.astype(np.float32), (both[..., 1:] > 0.5).astype(np.float32)
 
@@ -708,7 +733,7 @@ example, marks = bent_images[:1], bent_marks[:1]
 
 # %% [markdown]
 # - *Registration alone*: an atlas is learned from the thousand pictures. The marks of the one are carried to the atlas, against its deformation, and from there to every new picture.
-# - *Segmentation alone*: a U-Net from a picture to its parts learns from the one marked picture, shifted at random by up to two pixels.
+# - *Segmentation alone*: a U-Net from a picture to its parts learns from the one marked picture, bent at random together with its marks: the usual way to make much of little data. (It has a rare advantage here. Its bends are of the very kind that made the population.)
 # - *Two steps*: the same U-Net, but it learns from all thousand pictures, each with the marks that registration alone has carried to it. Nothing is learned jointly here.
 # - *Both*: starts from these two and goes on with three more terms in the loss. The marks on the atlas are weights now. Warped onto the marked picture they must agree with its marks; so must the U-Net; and on all pictures the two must agree with each other. For a fair comparison each of the two alone goes on for as long.
 
@@ -725,10 +750,11 @@ def apart(masks, others):
     return soft_dice_loss(masks, others) + ops.mean(ops.square(masks - others), axis=(1, 2, 3))
 
 
-def shifted_marks(ones, rng):
-    """The marked picture and its marks, for each of the batch shifted by up to two pixels each way."""
-    rolls = rng.integers(-2, 3, (len(ones), 2))
-    return [np.concatenate([np.roll(array, roll, axis=(1, 2)) for roll in rolls]) for array in (example, marks)]
+def bent_copies(copies, rng):
+    """The marked picture and its marks, bent together, with a little noise of their own."""
+    both = bend(np.concatenate([copies, np.repeat(marks, len(copies), axis=0)], axis=-1), rng)
+    noisy = np.clip(both[..., :1] + rng.normal(0, 0.1, copies.shape), 0, 1)
+    return noisy.astype(np.float32), both[..., 1:]
 
 
 def multi_task(atlas, marks_on_atlas, segmentation):
@@ -788,9 +814,9 @@ named["registration"] = carried_to(new_images, bent_atlas)
 segmentation = build_unet((28, 28, 1), PARTS, filters=(8, 16, 32), activation="sigmoid")
 segmentation.layers[-1].bias.assign(np.full(PARTS, -3, np.float32))  # starts at: hardly any marks
 copies, start = np.repeat(example, N_BENT // 2, axis=0), segmentation.get_weights()
-train_segmentation(segmentation, copies, shifted_marks)
+train_segmentation(segmentation, copies, bent_copies)
 learnt = segmentation.get_weights()
-named["segmentation"] = train_segmentation(segmentation, copies, shifted_marks)  # as long again
+named["segmentation"] = train_segmentation(segmentation, copies, bent_copies)  # as long again
 segmentation.set_weights(start)
 chosen = np.random.default_rng(SEED).integers(len(bent_images), size=N_BENT)
 their_marks = carried_to(bent_images, bent_atlas)[chosen]
@@ -843,11 +869,11 @@ rows |= {name: coloured(named[name][columns]) for name in list(named)[1:]}
 plotting.image_rows(rows | {"truth": coloured(new_marks[columns])}, column_titles=[*map(str, range(1, 9)), "worst"])
 
 # %% [markdown]
-# **What to notice.** Registration alone carries the marks well. From one marked picture the U-Net alone learns much less: it knows the parts where they were, plus and minus two pixels. Learned together with the registration it gains a good tenth, and stays behind registration all the same; registration gains nothing.
+# **What to notice.** Registration alone carries the marks well. Learned together with the segmentation it carries them no better: 0.757 against 0.754. The joint segmentation is ahead of both by a hundredth or two. So far, so good: at least as good as registration alone.
 #
-# And now the rival that joint learning has to beat: **two steps**, first registration, then a U-Net that learns from the thousand pictures with the marks that were carried to them. It is the best of all, better than the marks it was taught with: their errors differ from picture to picture, and it learns what they have in common. So what helps here is that a thousand pictures are marked in the place of one. That the two are learned at once does not help. Runs with other seeds stand below.
+# But look at the rivals. **Two steps**, first registration, then a U-Net that learns from the thousand pictures with the marks that were carried to them, are as good as both at once, and better than the marks they were taught with: those err differently in each picture, and the U-Net learns what they have in common. And best of all is **segmentation alone**, from one marked picture bent a thousand times. The ties to the registration, which errs more, took it from 0.80 down to 0.77. That the tasks are learned at once helps nowhere. (With shifts by two pixels in the place of bends, the segmentation alone had 0.59. Beside so weak a rival joint learning would have looked like a success.) Runs with other seeds stand below.
 #
-# DeepAtlas reports gains of 2 to 3 points from joint learning, on knees and brains in three dimensions. Here the population was bent by smooth velocities, just what the registration assumes, so registration was favoured. (The last column is the worst picture for the U-Net of both; a pixel in a mixed colour is claimed by two parts.)
+# DeepAtlas reports, with one marked picture, 2.7 points on knees and 1.8 on brains over a registration network alone. In three dimensions, with tissue that differs in grey, each task may have more to tell the other. And here the bends were of the very kind that made the population, for registration and for segmentation. (The last column is the worst picture for the U-Net of both; a mixed colour marks pixels that two parts claim.)
 #
 # ## What you should see
 
@@ -856,15 +882,19 @@ expect("digit to digit: Dice of the velocity network", network_dice["velocity"],
 expect("the same, share of folded pixels", 100 * folded["velocity"], at_most=0.03, unit="%")
 expect("there and back, distance from the start", there_and_back, at_most=0.07, unit="px")
 expect("without integration: Dice", network_dice["displacement"], at_least=budget(0.9, quick=0.5))
+gain = network_dice["displacement"] - network_dice["velocity"]
+expect("the same: Dice above that with integration", gain, at_least=budget(0.008, quick=-0.05))
 folds_without = 100 * folded["displacement"]
 expect("without integration: share of folded pixels", folds_without, at_least=budget(0.7, quick=0.01), unit="%")
 
 # %%
-flow_folds = 100 * np.mean(folded_share(few_fields["TV-L1"]))
-expect("80 pairs: TV-L1, share of folded pixels", flow_folds, at_least=1.5, unit="%")
-for name, least in {"TV-L1": -0.05, "Lucas-Kanade": 0.01, "pair by pair": -0.06}.items():
+for name, least in {"TV-L1": 1.5, "Lucas-Kanade": 5}.items():
+    expect(
+        f"80 pairs: {name}, share of folded pixels", 100 * few_folded[name], at_least=budget(least, quick=0.5), unit="%"
+    )
+for name, least in {"TV-L1": -0.03, "Lucas-Kanade": 0.02, "pair by pair": -0.03}.items():
     ahead = few_dice["velocity"] - few_dice[name]
-    expect(f"80 pairs: the network over {name}, Dice", ahead, at_least=budget(least, quick=-0.6))
+    expect(f"80 pairs: the velocity network over {name}, Dice", ahead, at_least=budget(least, quick=-0.6))
 expect("atlas: Dice with test digits", atlas_dice, at_least=budget(0.92, quick=0.6))
 expect("atlas: gradient energy over the means'", energy, at_least=budget(5, quick=1.1))
 least_accuracy, nearest_accuracy = accuracies["least energy"], accuracies["nearest mean"]
@@ -881,12 +911,9 @@ for name, result in joint_results.items():
     lost = np.mean(result["random noise 0.3"] - result["worst noise 0.3"])
     expect(f"{name}: accuracy that the worst noise costs above random noise", lost, at_least=budget(0.15, quick=-0.1))
 expect("one marked picture: registration, Dice", named_dice["registration"], at_least=budget(0.6, quick=0.3))
-gain = named_dice["both: carried"] - named_dice["registration"]
-expect("the same: carried, both over registration", gain, at_least=budget(-0.06, quick=-0.2))
-gain = named_dice["both: segmentation"] - named_dice["segmentation"]
-expect("the same: segmented, both over segmentation", gain, at_least=budget(0, quick=-0.15))
-gain = named_dice["two steps"] - named_dice["segmentation"]
-expect("the same: two steps over segmentation", gain, at_least=budget(0, quick=-0.15))
+for name, least in {"segmentation": 0, "two steps": -0.03, "both: carried": -0.04, "both: segmentation": -0.06}.items():
+    gain = named_dice[name] - named_dice["registration"]
+    expect(f"the same: {name} over registration", gain, at_least=budget(least, quick=-0.4))
 
 # %% [markdown]
 # One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks, pairs and bends (`make seeds LESSON=12`). Here are the same numbers from those runs:
@@ -911,7 +938,7 @@ for row in stored_table("seeds_12"):
 # - **A Jacobian without the identity.** The map is $p + u(p)$, so its derivative is $I + \nabla u$. For a field that hardly moves anything the determinant must be near 1, not near 0.
 # - **No division by $2^n$.** Then the field is $2^n$ times too long; or the velocity is taken for the displacement, as with `int_steps=0`, and nobody notices, since Dice is even better.
 # - **The template of the true class** used to classify. All atlases must compete.
-# - **A classical rival at its default settings.** scikit-image's default TV-L1 had a Dice of 0.87 on the 40 validation pairs of our search; tuned it had 0.94.
+# - **A classical rival at its default settings.** TV-L1 as scikit-image has it and tuned: see the first lines of section 2's table.
 # - **Noise made for another network.** Each network must be tested under the noise that is worst for itself.
 # - **A test of robustness with random noise.** It is not the worst case, by far.
 #
