@@ -13,23 +13,23 @@ from course_utils.models import Registration, build_atlas, build_registration
 from course_utils.models.registration import Templates
 
 RNG = np.random.default_rng(0)
-ROWS, COLUMNS = np.indices((16, 16)) - 7.5
+ROWS, COLUMNS = np.indices((8, 8)) - 3.5
 
 
 def _blobs(n):
     """Smooth spots, each at a place of its own."""
-    centres = RNG.uniform(-2, 2, (2, n, 1, 1))
-    return np.exp(-((ROWS - centres[0]) ** 2 + (COLUMNS - centres[1]) ** 2) / 8).astype(np.float32)[..., np.newaxis]
+    centres = RNG.uniform(-1, 1, (2, n, 1, 1))
+    return np.exp(-((ROWS - centres[0]) ** 2 + (COLUMNS - centres[1]) ** 2) / 3).astype(np.float32)[..., np.newaxis]
 
 
-MOVING, FIXED = _blobs(24), _blobs(24)
-CLASSES = np.eye(3, dtype=np.float32)[np.arange(24) % 3]
-TEMPLATES = RNG.random((3, 16, 16, 1), dtype=np.float32)
+MOVING, FIXED = _blobs(12), _blobs(12)
+CLASSES = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
+TEMPLATES = RNG.random((3, 8, 8, 1), dtype=np.float32)
 
 
 def _network(**options):
     keras.utils.set_random_seed(0)
-    return build_registration((16, 16, 1), **{"filters": (4, 8), "int_steps": 2} | options)
+    return build_registration((8, 8, 1), **{"filters": (4, 8), "int_steps": 1} | options)
 
 
 def _livelier(network):
@@ -44,6 +44,11 @@ def _compiled(network, rate=0.01, smoothness=0.01, eagerly=True):
     model = Registration(network, smoothness)
     model.compile(keras.optimizers.Adam(rate), run_eagerly=eagerly)
     return model
+
+
+def _outputs(model, inputs=(MOVING, FIXED)):
+    """As `predict_on_batch`, without tracing a graph for one call."""
+    return [np.array(output) for output in model([*inputs])]
 
 
 def _same(outputs, others):
@@ -62,20 +67,20 @@ def test_shapes_and_names_of_the_outputs():
 
 
 def test_it_starts_near_rest_but_not_at_it():
-    moved, _, velocity = _network().predict_on_batch([MOVING, FIXED])
+    moved, _, velocity = _outputs(_network())
     assert 0 < np.abs(velocity).max() < 0.05
     np.testing.assert_allclose(moved, MOVING, atol=0.02)
 
 
 def test_each_output_is_made_of_the_one_before():
-    moved, displacement, velocity = _livelier(_network()).predict_on_batch([MOVING, FIXED])
+    moved, displacement, velocity = _outputs(_livelier(_network()))
     assert np.abs(velocity).max() > 1
-    np.testing.assert_allclose(VectorIntegration(2)(velocity), displacement, atol=1e-5)
+    np.testing.assert_allclose(VectorIntegration(1)(velocity), displacement, atol=1e-5)
     np.testing.assert_allclose(SpatialTransformer()([MOVING, displacement]), moved, atol=1e-5)
 
 
 def test_without_integration_the_displacement_is_the_networks_output():
-    _, displacement, velocity = _livelier(_network(int_steps=0)).predict_on_batch([MOVING, FIXED])
+    _, displacement, velocity = _outputs(_livelier(_network(int_steps=0)))
     np.testing.assert_array_equal(displacement, velocity)
 
 
@@ -92,22 +97,22 @@ def test_it_sees_both_images_and_their_order():
 def test_the_loss_is_the_squared_error_and_the_weighted_roughness():
     model = _compiled(_livelier(_network()), rate=0.0, smoothness=0.5)
     history = model.fit([MOVING, FIXED], FIXED, batch_size=7, verbose=0).history
-    moved, _, velocity = model.predict_on_batch([MOVING, FIXED])
-    similarity, rough = np.mean(squared_error(FIXED, moved)), np.mean(roughness(velocity))
-    assert set(history) == {"loss", "similarity", "roughness"}
-    assert history["similarity"][0] == pytest.approx(similarity, rel=1e-3)
+    moved, _, velocity = _outputs(model)
+    mismatch, rough = np.mean(squared_error(FIXED, moved)), np.mean(roughness(velocity))
+    assert set(history) == {"loss", "mismatch", "roughness"}
+    assert history["mismatch"][0] == pytest.approx(mismatch, rel=1e-3)
     assert history["roughness"][0] == pytest.approx(rough, rel=1e-3)
-    assert history["loss"][0] == pytest.approx(similarity + 0.5 * rough, rel=1e-3)
+    assert history["loss"][0] == pytest.approx(mismatch + 0.5 * rough, rel=1e-3)
     evaluated = model.evaluate([MOVING, FIXED], FIXED, verbose=0, return_dict=True)
     assert evaluated["loss"] == pytest.approx(history["loss"][0], rel=1e-3)
 
 
 def test_it_learns_to_move_one_onto_the_other():
-    model = _compiled(_network(), eagerly=False)
+    model = _compiled(_network(), rate=0.02, eagerly=False)
     pairs = FreshBatches(FIXED, lambda fixed, moving, rng: ((moving, fixed), fixed), labels=MOVING, batch_size=12)
-    losses = model.fit(pairs, epochs=40, verbose=0).history["loss"]
+    losses = model.fit(pairs, epochs=30, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 2
-    moved, displacement, _ = model.predict_on_batch([MOVING, FIXED])
+    moved, displacement, _ = _outputs(model)
     assert np.mean(squared_error(FIXED, moved)) < np.mean(squared_error(FIXED, MOVING)) / 2
     assert folded_share(displacement).max() == 0
 
@@ -115,8 +120,8 @@ def test_it_learns_to_move_one_onto_the_other():
 def test_a_smooth_field_costs_less_the_more_roughness_weighs():
     roughnesses = []
     for smoothness in (0.0, 10.0):
-        model = _compiled(_network(int_steps=0), smoothness=smoothness)
-        roughnesses.append(model.fit([MOVING, FIXED], FIXED, epochs=8, verbose=0).history["roughness"][-1])
+        model = _compiled(_network(int_steps=0), rate=0.03, smoothness=smoothness)
+        roughnesses.append(model.fit([MOVING, FIXED], FIXED, epochs=3, verbose=0).history["roughness"][-1])
     assert roughnesses[1] < roughnesses[0] / 4
 
 
@@ -134,7 +139,7 @@ def test_saves_and_loads(tmp_path):
     model.save(tmp_path / "registration.keras")
     loaded = keras.saving.load_model(tmp_path / "registration.keras")
     assert loaded.smoothness == 0.3
-    _same(loaded.predict_on_batch([MOVING, FIXED]), model.predict_on_batch([MOVING, FIXED]))
+    _same(_outputs(loaded), _outputs(model))
     loaded.fit([MOVING, FIXED], FIXED, verbose=0)
 
 
@@ -143,8 +148,8 @@ def test_trains_in_mixed_precision(precision):
     keras.config.set_dtype_policy(precision)
     try:
         model = _compiled(build_atlas(TEMPLATES, _network()))
-        losses = model.fit([CLASSES, FIXED], FIXED, epochs=3, verbose=0).history["loss"]
-        outputs = model.predict_on_batch([CLASSES, FIXED])
+        losses = model.fit([CLASSES, FIXED], FIXED, epochs=2, verbose=0).history["loss"]
+        outputs = _outputs(model, [CLASSES, FIXED])
     finally:
         keras.config.set_dtype_policy("float32")
     assert losses[-1] < losses[0]
@@ -166,7 +171,7 @@ def test_templates_and_network_learn_and_templates_stay_images():
     network = _network()
     atlas = build_atlas(TEMPLATES, network)
     assert len(atlas.trainable_variables) == len(network.trainable_variables) + 1
-    losses = _compiled(atlas, 0.1).fit([CLASSES, FIXED], FIXED, epochs=12, verbose=0).history["loss"]
+    losses = _compiled(atlas, 0.15).fit([CLASSES, FIXED], FIXED, epochs=6, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 2
     templates = np.array(atlas.get_layer("templates").templates)
     assert np.abs(templates - TEMPLATES).max() > 0.3
@@ -178,7 +183,7 @@ def test_an_atlas_saves_and_loads(tmp_path):
     model.fit([CLASSES, FIXED], FIXED, verbose=0)
     model.save(tmp_path / "atlas.keras")
     loaded = keras.saving.load_model(tmp_path / "atlas.keras")
-    _same(loaded.predict_on_batch([CLASSES, FIXED]), model.predict_on_batch([CLASSES, FIXED]))
+    _same(_outputs(loaded, [CLASSES, FIXED]), _outputs(model, [CLASSES, FIXED]))
     templates = loaded.network.get_layer("templates")
     np.testing.assert_array_equal(templates.initial, TEMPLATES)
     np.testing.assert_array_equal(templates.templates, model.network.get_layer("templates").templates)
@@ -219,7 +224,7 @@ def test_bad_targets_are_refused():
     with pytest.raises(ValueError, match="needs the fixed images as targets"):
         model.fit([MOVING, FIXED], verbose=0)
     with pytest.raises(ValueError, match="must have the images' shape"):
-        model.fit([MOVING, FIXED], FIXED[:, :8], verbose=0)
+        model.fit([MOVING, FIXED], FIXED[:, :4], verbose=0)
 
 
 def test_bad_templates_are_refused():
@@ -227,7 +232,7 @@ def test_bad_templates_are_refused():
         (TEMPLATES * 2, r"`initial` must lie in \[0, 1\]"),
         (TEMPLATES[:0], "`initial` must hold at least one image"),
         (TEMPLATES[0], "`initial` must be a float array"),
-        (TEMPLATES[:, :8], "`templates` must have the registered images' shape"),
+        (TEMPLATES[:, :4], "`templates` must have the registered images' shape"),
     ]:
         with pytest.raises(ValueError, match=words.replace("initial", "templates")):
             build_atlas(wrong, _network())
