@@ -287,7 +287,8 @@ plotting.deformed_grids(grids, column_titles=[f"{size:g} px" for size in (0.5, 1
 # %% tags=["nbval-check-output"]
 SMOOTHNESS = 0.02  # λ
 AT_ONCE = budget(16, quick=4)  # images a batch
-network = build_registration((28, 28, 1))
+INT_STEPS = budget(7, quick=3)  # squarings
+network = build_registration((28, 28, 1), int_steps=INT_STEPS)
 print(f"{network.count_params():,} weights")
 for name, output in zip(("moved", "displacement", "velocity"), network.outputs):
     print(f"{name:12} {output.shape[1:]}")
@@ -324,7 +325,7 @@ def train_on_pairs(int_steps, name):
 higher_dice = ...  # which has the higher Dice on test pairs? "with integration" or "without integration"
 
 # %%
-networks = {"displacement": train_on_pairs(0, "displacement"), "velocity": train_on_pairs(7, "velocity")}
+networks = {"displacement": train_on_pairs(0, "displacement"), "velocity": train_on_pairs(INT_STEPS, "velocity")}
 results = {}
 for name, network in networks.items():
     began = perf_counter()
@@ -338,7 +339,7 @@ for name, (moved, field, _) in results.items():
     error, touched = np.mean((fixed - moved) ** 2), np.mean(folded_share(field) > 0)
     print(f"{name:12} Dice {network_dice[name]:.3f}, mean squared error {error:.4f}; ", end="")
     print(f"folded {folded[name]:.3%} of the pixels, in {touched:.0%} of the pairs")
-backward = ops.convert_to_numpy(VectorIntegration(7)(-results["velocity"][2]))
+backward = ops.convert_to_numpy(VectorIntegration(INT_STEPS)(-results["velocity"][2]))
 there_and_back = np.mean(inverse_error(results["velocity"][1], backward))
 print(f"exp(v) after exp(-v): {there_and_back:.3f} px from the start on average")
 
@@ -349,7 +350,7 @@ print(f"exp(v) after exp(-v): {there_and_back:.3f} px from the start on average"
 
 
 # %%
-def minimised(moving, fixed, int_steps=7, smoothness=SMOOTHNESS):
+def minimised(moving, fixed, int_steps=INT_STEPS, smoothness=SMOOTHNESS):
     """The velocities of all pairs that minimise the loss, by Adam from 0; each pair has its own."""
     velocity, steps = tf.Variable(tf.zeros((*fixed.shape[:3], 2))), budget(300, quick=25)
     integrate, warp = VectorIntegration(int_steps), SpatialTransformer()
@@ -368,7 +369,7 @@ def minimised(moving, fixed, int_steps=7, smoothness=SMOOTHNESS):
 
 
 def mean_loss(velocity):
-    moved = warp([few_moving, VectorIntegration(7)(velocity)])
+    moved = warp([few_moving, VectorIntegration(INT_STEPS)(velocity)])
     return float(ops.mean(squared_error(few_fixed, moved) + SMOOTHNESS * roughness(velocity)))
 
 
@@ -376,7 +377,7 @@ def mean_loss(velocity):
 began = perf_counter()
 found = minimised(few_moving, few_fixed)
 seconds["pair by pair"] = (perf_counter() - began) / N_FEW
-few_fields["pair by pair"] = ops.convert_to_numpy(VectorIntegration(7)(found))
+few_fields["pair by pair"] = ops.convert_to_numpy(VectorIntegration(INT_STEPS)(found))
 few_fields |= {name: field[:N_FEW].copy() for name, (_, field, _) in results.items()}
 losses = {"pair by pair": mean_loss(found), "velocity": mean_loss(results["velocity"][2][:N_FEW])}
 few_moved = {name: warped(few_moving, field) for name, field in few_fields.items()}
@@ -435,7 +436,7 @@ def with_class(images, labels, rng):
 
 means = np.stack([mnist.x_train[mnist.y_train == digit].mean(axis=0) for digit in range(10)])
 keras.utils.set_random_seed(SEED)
-atlas = build_atlas(means, build_registration((28, 28, 1)))
+atlas = build_atlas(means, build_registration((28, 28, 1), int_steps=INT_STEPS))
 some = slice(budget(24_000, quick=640))
 batches = FreshBatches(mnist.x_train[some], with_class, labels=mnist.y_train[some], batch_size=AT_ONCE, seed=SEED)
 train(Registration(atlas, smoothness=SMOOTHNESS), batches, "atlas")
@@ -464,7 +465,7 @@ targets = templates[mnist.y_test[shown]]
 _, _, velocity = predict_in_batches(networks["velocity"], [mnist.x_test[shown], targets])
 frames = []
 for t in [0, 0, 0, *np.linspace(0, 1, 15), 1, 1, 1]:
-    pulled = warp([mnist.x_test[shown], VectorIntegration(7)(np.float32(t * velocity))])
+    pulled = warp([mnist.x_test[shown], VectorIntegration(INT_STEPS)(np.float32(t * velocity))])
     frames.append(np.concatenate([np.hstack(ops.convert_to_numpy(pulled)), np.hstack(targets)]))
 plotting.animation(
     np.array(frames),
@@ -556,7 +557,7 @@ def joint_network():
     images = keras.Input((28, 28, 1))
     small = layers.AveragePooling2D(2)(images)
     mean = mnist.x_train.mean(axis=0, keepdims=True).reshape(1, 14, 2, 14, 2, 1).mean(axis=(2, 4))
-    together = build_atlas(mean, build_registration((14, 14, 1), filters=(16, 32)))
+    together = build_atlas(mean, build_registration((14, 14, 1), filters=(16, 32), int_steps=INT_STEPS))
     moved, _, velocity = together([ops.ones_like(small[:, 0, 0]), small])
     moved, velocity = layers.Identity(name="mismatch")(moved), layers.Identity(name="roughness")(velocity)
     shape = layers.UpSampling2D(2, interpolation="bilinear")(velocity)
@@ -711,7 +712,7 @@ parts[ink] = np.eye(PARTS)[KMeans(PARTS, n_init=10, random_state=0).fit_predict(
 def bend(pictures, rng):
     """Each of the pictures, whatever its channels, bent by a smooth random velocity of its own."""
     velocity = gaussian_filter(rng.normal(size=(len(pictures), 28, 28, 2)), (0, 5, 5, 0))
-    displacement = VectorIntegration(7)(np.float32(2.5 * velocity / velocity.std()))
+    displacement = VectorIntegration(INT_STEPS)(np.float32(2.5 * velocity / velocity.std()))
     return ops.convert_to_numpy(warp([pictures, displacement]))
 
 
@@ -787,7 +788,7 @@ def register_further(atlas, n, seed, name, learning_rate):
 def marks_of_atlas(atlas):
     """The marks of the one picture, carried to the atlas: against its deformation."""
     velocity = atlas.predict_on_batch([np.ones((1, 1), np.float32), example])[2]
-    return np.clip(ops.convert_to_numpy(warp([marks, VectorIntegration(7)(-velocity)])), 0, 1)
+    return np.clip(ops.convert_to_numpy(warp([marks, VectorIntegration(INT_STEPS)(-velocity)])), 0, 1)
 
 
 def carried_to(images, atlas):
@@ -804,7 +805,8 @@ def train_segmentation(model, images, make_pair, labels=None, batch_size=8):
 
 # %%
 keras.utils.set_random_seed(SEED)
-bent_atlas = build_atlas(bent_images.mean(axis=0, keepdims=True), build_registration((28, 28, 1)))
+bent_net = build_registration((28, 28, 1), int_steps=INT_STEPS)
+bent_atlas = build_atlas(bent_images.mean(axis=0, keepdims=True), bent_net)
 register_further(bent_atlas, N_BENT, SEED, "bent digits", 4e-3)
 half_way, on_atlas = bent_atlas.get_weights(), marks_of_atlas(bent_atlas)
 register_further(bent_atlas, N_BENT // 2, SEED + 1, "bent digits, further", 2e-3)
@@ -883,7 +885,7 @@ expect("the same, share of folded pixels", 100 * folded["velocity"], at_most=0.0
 expect("there and back, distance from the start", there_and_back, at_most=0.07, unit="px")
 expect("without integration: Dice", network_dice["displacement"], at_least=budget(0.9, quick=0.5))
 gain = network_dice["displacement"] - network_dice["velocity"]
-expect("the same: Dice above that with integration", gain, at_least=budget(0.008, quick=-0.05))
+expect("the same: Dice above that with integration", gain, at_least=budget(0.008, quick=-0.15))
 folds_without = 100 * folded["displacement"]
 expect("without integration: share of folded pixels", folds_without, at_least=budget(0.7, quick=0.01), unit="%")
 
