@@ -40,9 +40,9 @@ def _livelier(network):
 
 
 def _compiled(network, rate=0.01, smoothness=0.01, eagerly=True):
-    """For a step or two, tracing a graph would take longer than it saves, and compiling it always does."""
+    """For a step or two, tracing a graph would take longer than it saves."""
     model = Registration(network, smoothness)
-    model.compile(keras.optimizers.Adam(rate), run_eagerly=eagerly, jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), run_eagerly=eagerly)
     return model
 
 
