@@ -48,8 +48,6 @@ from course_utils.training import callbacks, fast
 from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.registration import optical_flow_ilk, optical_flow_tvl1
-from sklearn.cluster import KMeans
-from sklearn.neighbors import KNeighborsClassifier
 
 import keras
 from keras import layers, ops
@@ -506,6 +504,9 @@ def energy_terms(images):
     return [np.stack(term, axis=1) for term in zip(*by_class)]
 
 
+# %%
+from sklearn.neighbors import KNeighborsClassifier
+
 N_VALID = budget(500, quick=50)
 WEIGHTS = (0, 0.003, 0.01, 0.03, 0.1, 0.3, 1)
 valid_terms = energy_terms(mnist.x_valid[:N_VALID])
@@ -571,6 +572,7 @@ SEEDS = [SEED + i for i in range(budget(5, quick=1))]
 LOSSES = ["sparse_categorical_crossentropy", squared_error, lambda _, velocity: roughness(velocity)]
 
 
+# %%
 def train_to_classify(make_network, n_labels, seed):
     """Trains on `N_JOINT` random digits; if not all have labels, each second one in a batch is of those that have."""
     keras.utils.set_random_seed(seed)
@@ -647,6 +649,7 @@ def accuracy(classifier, n, noise=0.0):
     return np.mean(predict_in_batches(classifier, noisy).argmax(axis=1) == mnist.y_test[:n])
 
 
+# %%
 def situations(make_network, seed):
     """Accuracy in all situations, of networks that start from this seed."""
     many, few = (train_to_classify(make_network, n_labels, seed) for n_labels in (N_JOINT, 100))
@@ -702,6 +705,8 @@ plotting.bars(
 # To measure that, the truth must be known. So we make a population ourselves: one digit with four parts, bent by a thousand random velocities, with noise on top. The parts bend along. One picture of the thousand keeps its marks.
 
 # %%
+from sklearn.cluster import KMeans
+
 PARTS = 4
 base = mnist.x_train[np.flatnonzero(mnist.y_train == 5)[0]]
 ink = base[..., 0] > 0.3
@@ -723,6 +728,7 @@ def bent(n, rng):
     return noisy.astype(np.float32), (both[..., 1:] > 0.5).astype(np.float32)
 
 
+# %%
 def parts_dice(marks, guess):
     """Dice of each part, the mean over parts and pictures."""
     return np.mean([dice(marks[..., i : i + 1] > 0, guess[..., i : i + 1] > 0.5) for i in range(PARTS)])
@@ -758,6 +764,7 @@ def bent_copies(copies, rng):
     return noisy.astype(np.float32), both[..., 1:]
 
 
+# %%
 def multi_task(atlas, marks_on_atlas, segmentation):
     """A model from [ones, pictures] to warped atlas, velocity, warped marks, segmentation and how these two differ."""
     ones, images = atlas.inputs
@@ -791,6 +798,7 @@ def marks_of_atlas(atlas):
     return np.clip(ops.convert_to_numpy(warp([marks, VectorIntegration(INT_STEPS)(-velocity)])), 0, 1)
 
 
+# %%
 def carried_to(images, atlas):
     """The atlas's marks, carried to every picture."""
     _, displacement, _ = predict_in_batches(atlas, [np.ones((len(images), 1), np.float32), images])
