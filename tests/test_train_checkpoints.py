@@ -31,7 +31,9 @@ def recipe(tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
     compile_ = keras.Model.compile
-    monkeypatch.setattr(keras.Model, "compile", lambda *args, jit_compile, **kwargs: compile_(*args, **kwargs))
+    monkeypatch.setattr(
+        keras.Model, "compile", lambda *args, jit_compile, **kwargs: compile_(*args, run_eagerly=True, **kwargs)
+    )
     return module
 
 

@@ -21,6 +21,7 @@ def recipe(tmp_path, monkeypatch, digits):
     monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
     for name, value in {"N_TRAIN": 32, "N_SINGLE": 32, "N_CLUTTER": 32, "EPOCHS": 2, "SEEDS": (2,)}.items():
         monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(module, "fast", lambda model: {"run_eagerly": True})  # to trace takes longer than a few steps
     monkeypatch.setattr(
         module, "build_unet", lambda *args, **kwargs: build_unet(*args, **{**kwargs, "filters": (2, 3)})
     )

@@ -31,6 +31,7 @@ def _every_figure(digits):
         "bands": plotting.bands({"a": [[3, 2, 1], [4, 2, 2]]}, "epoch", "loss (nats)", x=[3, 4, 5], title="t"),
         "bars": plotting.bars({"a": 1.0, "b": 2.0}, "error"),
         "stacked_bars": plotting.stacked_bars({"ELBO": [1, 2], "KL": [1, 0]}, "nats", groups=["q", "posterior"]),
+        "deformed_grids": plotting.deformed_grids({"u": np.zeros((2, 3, 4, 2))}, np.ones((2, 3, 4, 1)), ["1", "2"]),
         "latent_maps": plotting.latent_maps({"map": CODES}, LABELS, symbol="z"),
         "point_clouds": plotting.point_clouds({"roll": np.eye(3), "rolled": -np.eye(3)}, [1, 2, 3], "position"),
         "gaussians_on_map": plotting.gaussians_on_map(CODES, 0 * CODES, LABELS, circle=2.0),
