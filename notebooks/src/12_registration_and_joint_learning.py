@@ -33,7 +33,6 @@
 from time import perf_counter
 
 import numpy as np
-import tensorflow as tf
 from course_utils import plotting
 from course_utils.batches import FreshBatches, predict_in_batches
 from course_utils.checkpoints import stored_table
@@ -50,6 +49,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 SEED = 12
