@@ -171,7 +171,7 @@ def flow_fields(method, options, moving, fixed):
 
 
 # %%
-valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=3), seed=2)
+valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=2), seed=2)
 few_moving, few_fixed = moving[:N_FEW], fixed[:N_FEW]
 few_fields, seconds = {}, {}
 for name, (method, settings) in FLOWS.items():
@@ -344,13 +344,13 @@ print(f"exp(v) after exp(-v): {there_and_back:.3f} px from the start on average"
 # %% [markdown]
 # (`folded_share` is exercise 4's determinant, counted where it is 0 or less; `inverse_error` is how far from its start a pixel ends that goes there and back.)
 #
-# One more rival. The network answers at once, from what it has learnt on other pairs. One can also minimise the very same loss for each pair by itself, with the velocity's numbers as unknowns: that is how registration was done before networks. What the network lacks against it is called the **amortisation gap**, as for VAEs in lesson 09.
+# One more rival. The network answers at once, from what it has learnt on other pairs. One can also minimise the very same loss for each pair by itself, with the velocity's numbers as unknowns: that is how registration was done before networks. What the network's loss lacks against the least one is called the **amortisation gap**, as for VAEs in lesson 09.
 
 
 # %%
 def minimised(moving, fixed, int_steps=INT_STEPS, smoothness=SMOOTHNESS):
     """The velocities of all pairs that minimise the loss, by Adam from 0; each pair has its own."""
-    velocity, steps = tf.Variable(tf.zeros((*fixed.shape[:3], 2))), budget(300, quick=25)
+    velocity, steps = tf.Variable(tf.zeros((*fixed.shape[:3], 2))), budget(300, quick=10)
     integrate, warp = VectorIntegration(int_steps), SpatialTransformer()
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1.0, steps))
 
@@ -408,9 +408,9 @@ titles = ["2", "7", "9", "worst"]
 plotting.deformed_grids(grids, few_moving[columns], column_titles=titles)
 
 # %% [markdown]
-# **What to notice.** Exercise 5 first: without integration Dice is *higher*. Fewer constraints, a better fit. The price is in the other columns: it folds in three pairs of four, a hundred times as many pixels, while the velocity network hardly folds at all and finds the way back to a twentieth of a pixel. Is that the integration's doing, or would more smoothness do as well? The last two lines tell, for fields that are minimised pair by pair: with four times the λ the displacement has lost its lead in Dice, and still folds several times as often. Look at the grids: red cells are inside out, and what stood there can't be carried anywhere.
+# **What to notice.** Exercise 5 first: without integration Dice is *higher*. Fewer constraints, a better fit. The price is in the other columns: it folds in three pairs of four, a hundred times as many pixels, while the velocity network hardly folds at all and finds the way back to a twentieth of a pixel. Is that the integration's doing, or would more smoothness do as well? The last two lines tell, for fields that are minimised pair by pair: with four times the λ most of the lead in Dice is gone (0.931 to 0.918), and it still folds seven times as often as with integration. Look at the grids: red cells are inside out, and what stood there can't be carried anywhere.
 #
-# Then the rivals. *By Dice alone, a well tuned TV-L1 is about as good as the velocity network.* It gets there by tearing: single pixels fly off, and its grids are full of folds. (It was tuned for Dice. With a larger tightness it folds less and fits less.) Lucas-Kanade is behind, and folds most. The same loss minimised pair by pair ends lower than the network's: that is the amortisation gap, and in Dice a hundredth. What the velocity network has over all three is time, by a factor of thirty to several hundred on the same two cores. (It answers for 500 pairs at once; the classical methods take them one by one, on one core. Its training took as long as some hundreds of pairs with TV-L1; from there on it pays.) And unlike those of the two classical ones its maps can be undone.
+# Then the rivals. *By Dice alone, a well tuned TV-L1 is ahead of the velocity network,* by 0.013 with a standard error of 0.005. It gets there by tearing: single pixels fly off, and its grids are full of folds. (It was tuned for Dice. With a larger tightness it folds less and fits less.) Lucas-Kanade is behind, and folds most. And is there an amortisation gap? In Dice a hundredth. In the *loss* it is the other way round: 300 steps from nothing end at 13.7, the network's one guess has 10.9. Adam gets stuck on the way, where the network has learnt from other pairs where to go. (With more steps, or from the network's guess on, one would get lower.) What the velocity network has over all three is time, by a factor of fifty to several hundred on the same two cores. (It answers for 500 pairs at once; the classical methods take them one by one, on one core. Its training took as long as some hundreds of pairs with TV-L1; from there on it pays.) And unlike those of the two classical ones its maps can be undone.
 #
 # The last column is the worst for the velocity network, and hard for everybody, each in its own way. A warp moves ink about and can thin or thicken it. A loop comes only from a gap that is there already, or from a fold.
 #
@@ -472,7 +472,7 @@ plotting.animation(
 )
 
 # %% [markdown]
-# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is seven times. It is nobody's handwriting. (Does it sit in the middle? Then the displacements onto a class's digits would cancel in the mean. What is left is printed beside their length. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
+# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is seven times. It is nobody's handwriting. (Does it sit in the middle? Then the displacements onto a class's digits would cancel in the mean, and nearly all of them do: 0.27 of 1.42 pixels is left. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
 #
 # ## 6. Which atlas is nearest?
 #
@@ -527,7 +527,7 @@ for name, value in accuracies.items():
     print(f"{name:16} {value:.3f} of {N_TEST:,} test digits")
 
 # %% [markdown]
-# **What to notice.** Without a trained classifier (the atlas knew the labels, though) the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. But the nearest *digit* of the 24,000 that the atlas was learned from is right in 96, with no warp at all. So an atlas of ten pictures nearly replaces 24,000, and no more than that. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.956 and 0.960 are two digits apart: the choice among the small weights is nearly chance.) In its training the network has never met a template with a digit of another class, so for the wrong nine it need not have found the best warp; that may help the right one. Perhaps since the training has already kept the velocities smooth.
+# **What to notice.** Without a trained classifier (the atlas knew the labels, though) the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. But the nearest *digit* of the 24,000 that the atlas was learned from is right in 96, with no warp at all. So an atlas of ten pictures nearly replaces 24,000, and no more than that. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.956 and 0.960 are two digits apart: which of the small weights is best is nearly chance.) In its training the network has never met a template with a digit of another class, so for the wrong nine it need not have found the best warp; that may help the right one. Perhaps since the training has already kept the velocities smooth.
 #
 # It took ten registrations for each digit. The atlas's worth lies elsewhere: it says *why*, point by point.
 #
@@ -632,7 +632,7 @@ def universal_noise(gradient, bound):
     """A pattern (1, 28, 28, 1) within ±bound that raises the loss on the last 2,000 training digits."""
     images, labels = mnist.x_train[-2000:], mnist.y_train[-2000:].astype(np.int32)
     noise, rng = np.zeros((1, 28, 28, 1), np.float32), np.random.default_rng(SEED)
-    for _ in range(budget(40, quick=5)):
+    for _ in range(budget(40, quick=3)):
         chosen = rng.choice(len(images), 100, replace=False)
         upwards = gradient(tf.constant(noise), images[chosen], labels[chosen]).numpy()
         noise = ascended(noise, upwards, bound / 10, bound).astype(np.float32)
@@ -735,7 +735,10 @@ def parts_dice(marks, guess):
 
 
 rng = np.random.default_rng(SEED)
-(bent_images, bent_marks), (new_images, new_marks) = bent(1000, rng), bent(budget(300, quick=100), rng)
+(bent_images, bent_marks), (new_images, new_marks) = (
+    bent(budget(1000, quick=300), rng),
+    bent(budget(300, quick=100), rng),
+)
 example, marks = bent_images[:1], bent_marks[:1]
 
 # %% [markdown]
@@ -777,7 +780,7 @@ def multi_task(atlas, marks_on_atlas, segmentation):
 
 
 # %%
-N_BENT = budget(4800, quick=240)
+N_BENT = budget(4800, quick=160)
 STRENGTH = 20.0  # of the three terms that tie the tasks together
 
 
@@ -879,9 +882,9 @@ rows |= {name: coloured(named[name][columns]) for name in list(named)[1:]}
 plotting.image_rows(rows | {"truth": coloured(new_marks[columns])}, column_titles=[*map(str, range(1, 9)), "worst"])
 
 # %% [markdown]
-# **What to notice.** Registration alone carries the marks well. Learned together with the segmentation it carries them no better: 0.757 against 0.754. The joint segmentation is ahead of both by a hundredth or two. So far, so good: at least as good as registration alone.
+# **What to notice.** Registration alone carries the marks well. Learned together with the segmentation it carries them no better: within three thousandths, with all three seeds. The joint segmentation is ahead by 0.014 here, 0.034 and 0.051 with the other seeds (below). So far, so good: at least as good as registration alone.
 #
-# But look at the rivals. **Two steps**, first registration, then a U-Net that learns from the thousand pictures with the marks that were carried to them, are as good as both at once, and better than the marks they were taught with: those err differently in each picture, and the U-Net learns what they have in common. And best of all is **segmentation alone**, from one marked picture bent a thousand times. The ties to the registration, which errs more, took it from 0.80 down to 0.77. That the tasks are learned at once helps nowhere. (With shifts by two pixels in the place of bends, the segmentation alone had 0.59. Beside so weak a rival joint learning would have looked like a success.) Runs with other seeds stand below.
+# But look at the rivals. **Two steps**, first registration, then a U-Net that learns from the thousand pictures with the marks that were carried to them, are ahead of registration by 0.02 in all three runs, and so better than the marks they were taught with: those err differently in each picture, and the U-Net learns what they have in common. And best of all is **segmentation alone**, from one marked picture bent a thousand times. It is ahead of registration by 0.05, 0.14 and 0.12. The ties to the registration, which errs more, took it from 0.80 down to 0.76. So a thousand marked pictures in the place of one are what helps, whoever marks them; that two tasks are learned at once is not. (With shifts by two pixels in the place of bends, the segmentation alone had 0.59. Beside so weak a rival joint learning would have looked like a success.)
 #
 # DeepAtlas reports, with one marked picture, 2.7 points on knees and 1.8 on brains over a registration network alone. In three dimensions, with tissue that differs in grey, each task may have more to tell the other. And here the bends were of the very kind that made the population, for registration and for segmentation. (The last column is the worst picture for the U-Net of both; a mixed colour marks pixels that two parts claim.)
 #
@@ -920,17 +923,18 @@ for name in ("many labels", "few labels"):
 for name, result in joint_results.items():
     lost = np.mean(result["random noise 0.3"] - result["worst noise 0.3"])
     expect(f"{name}: accuracy that the worst noise costs above random noise", lost, at_least=budget(0.15, quick=-0.1))
-expect("one marked picture: registration, Dice", named_dice["registration"], at_least=budget(0.6, quick=0.3))
+expect("one marked picture: registration, Dice", named_dice["registration"], at_least=budget(0.6, quick=0.2))
 for name, least in {"segmentation": 0, "two steps": -0.03, "both: carried": -0.04, "both: segmentation": -0.06}.items():
     gain = named_dice[name] - named_dice["registration"]
     expect(f"the same: {name} over registration", gain, at_least=budget(least, quick=-0.4))
 
 # %% [markdown]
-# One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks, pairs and bends (`make seeds LESSON=12`). Here are the same numbers from those runs:
+# One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks and bends (`make seeds LESSON=12`). The five seeds of section 7 overlap with this run's. Here are the same numbers with the seeds 13 and 14:
 
 # %%
 for row in stored_table("seeds_12"):
-    print(f"{row['what']:64}" + "".join(f"{value:>10}" for name, value in row.items() if name != "what"))
+    what, *values = row.values()
+    print(f"{what:72}" + "".join(f"{float(value):10.4f}" for value in values))
 
 # %% [markdown]
 # ## Summary
@@ -948,7 +952,7 @@ for row in stored_table("seeds_12"):
 # - **A Jacobian without the identity.** The map is $p + u(p)$, so its derivative is $I + \nabla u$. For a field that hardly moves anything the determinant must be near 1, not near 0.
 # - **No division by $2^n$.** Then the field is $2^n$ times too long; or the velocity is taken for the displacement, as with `int_steps=0`, and nobody notices, since Dice is even better.
 # - **The template of the true class** used to classify. All atlases must compete.
-# - **A classical rival at its default settings.** TV-L1 as scikit-image has it and tuned: see the first lines of section 2's table.
+# - **A classical rival at its default settings.** On the twenty validation pairs of section 2, TV-L1 as it comes has a Dice of 0.79, tuned 0.88; Lucas-Kanade 0.57 and 0.84.
 # - **Noise made for another network.** Each network must be tested under the noise that is worst for itself.
 # - **A test of robustness with random noise.** It is not the worst case, by far.
 #
