@@ -736,7 +736,7 @@ def parts_dice(marks, guess):
 
 rng = np.random.default_rng(SEED)
 (bent_images, bent_marks), (new_images, new_marks) = (
-    bent(budget(1000, quick=300), rng),
+    bent(1000, rng),
     bent(budget(300, quick=100), rng),
 )
 example, marks = bent_images[:1], bent_marks[:1]
@@ -922,7 +922,7 @@ for name in ("many labels", "few labels"):
     )
 for name, result in joint_results.items():
     lost = np.mean(result["random noise 0.3"] - result["worst noise 0.3"])
-    expect(f"{name}: accuracy that the worst noise costs above random noise", lost, at_least=budget(0.15, quick=-0.1))
+    expect(f"{name}: accuracy that the worst noise costs above random noise", lost, at_least=budget(0.15, quick=-0.3))
 expect("one marked picture: registration, Dice", named_dice["registration"], at_least=budget(0.6, quick=0.2))
 for name, least in {"segmentation": 0, "two steps": -0.03, "both: carried": -0.04, "both: segmentation": -0.06}.items():
     gain = named_dice[name] - named_dice["registration"]
@@ -933,8 +933,7 @@ for name, least in {"segmentation": 0, "two steps": -0.03, "both: carried": -0.0
 
 # %%
 for row in stored_table("seeds_12"):
-    what, *values = row.values()
-    print(f"{what:72}" + "".join(f"{float(value):10.4f}" for value in values))
+    print(f"{row['what']:64}" + "".join(f"{value:>10}" for name, value in row.items() if name != "what"))
 
 # %% [markdown]
 # ## Summary
