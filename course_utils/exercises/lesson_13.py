@@ -5,7 +5,25 @@ import zlib
 import numpy as np
 from keras import ops
 
-from course_utils.exercises import as_array, as_number, exercise, fitting
+from course_utils.exercises import Prediction, as_array, as_number, exercise, fitting
+
+gap_with_labels = Prediction(
+    "gap_with_labels",
+    "From 100 labels to 1,000: what becomes of the gap between the fine-tuned network and the one from scratch?",
+    "What the encoder has learnt without labels is worth most where labels are few. With more of them the network from "
+    "scratch finds the same features by itself.",
+    "What could the network from scratch learn from 1,000 labelled digits that it could not from 100?",
+    options=("shrinks", "stays", "grows"),
+)
+
+ones_auroc = Prediction(
+    "ones_auroc",
+    "How well does the likelihood of a VAE that never saw a one tell ones from the other test digits, as an AUROC?",
+    "A one has little ink and hardly a bend, so there is little to be unsure about: it costs fewer bits than the digits "
+    "that the VAE has learnt from. A likelihood says how cheap an image is, and simple ones are cheap.",
+    "The score is the number of bits of an image. Which digit has the fewest strokes, so the fewest uncertain pixels?",
+    within=0.15,
+)
 
 
 def _mistaken(got, sentences):
