@@ -19,7 +19,7 @@ gap_with_labels = Prediction(
 ones_auroc = Prediction(
     "ones_auroc",
     "How well does the likelihood of a VAE that never saw a one tell ones from the other test digits, as an AUROC?",
-    "A one has little ink and hardly a bend, so there is little to be unsure about: it costs fewer bits than the digits "
+    "A one has little ink and hardly a bend, so there is little to be unsure about: it costs fewer bits than digits "
     "that the VAE has learnt from. A likelihood says how cheap an image is, and simple ones are cheap.",
     "The score is the number of bits of an image. Which digit has the fewest strokes, so the fewest uncertain pixels?",
     within=0.15,

@@ -26,12 +26,12 @@
 #
 # **You need** lessons 04 (denoising), 05 (convolutions) and 07 (variational autoencoders).
 #
-# **The quick profile** learns from 3,500 digits without labels and for a few epochs, draws labels twice instead of five times, and tests on 1,000 digits. Its codes are poor; what is said below is about the full run.
+# **The quick profile** learns from 3,500 digits without labels and for a few epochs, draws labels twice instead of five times, tests on 1,000 digits, and looks for anomalies with three normal digits only. Its codes are poor; what is said below is about the full run.
 
 # %%
 import numpy as np
 from course_utils import plotting
-from course_utils.batches import FreshBatches, predict_in_batches
+from course_utils.batches import FreshBatches, binarise, binarised_pair, predict_in_batches
 from course_utils.checkpoints import stored_table
 from course_utils.corruptions import gaussian_noise
 from course_utils.data import load
@@ -79,8 +79,8 @@ def train(model, batches, name, *, loss, learning_rate, epochs, shown=True):
 
 def pretrain(seed):
     keras.utils.set_random_seed(seed)
-    batches = FreshBatches(x_train, noisy(0.5), seed=seed)
-    name, epochs = f"denoising, seed {seed}", budget(3, quick=4)
+    batches = FreshBatches(x_train, noisy(0.5), batch_size=budget(128, quick=32), seed=seed)
+    name, epochs = f"denoising, seed {seed}", budget(3, quick=10)
     return train(build_conv_autoencoder(64), batches, name, loss=CROSS_ENTROPY, learning_rate=2e-3, epochs=epochs)
 
 
@@ -144,7 +144,7 @@ def linear_error(features, features_test, chosen):
 
 
 # %% [markdown]
-# One thing is the same for the last two and matters much: the labelled digits are few, so each comes a little shifted, turned and scaled every time it is shown. The three layers below do that, and only while the network learns. The head's input, the code, is brought to mean 0 and variance 1 of each entry first: a head that starts with large sums is sure of its first answers, most of them wrong, and undoes the encoder.
+# Two things are the same for the last two and matter much. The labelled digits are few, so each comes a little shifted, turned and scaled every time it is shown; three layers do that, only while the network learns. And the code is divided by its standard deviation before an ELU and the softmax layer: a head that starts with large sums is sure of its first answers, most of them wrong, and the gradients that take them back spoil the encoder.
 
 
 # %%
@@ -152,19 +152,18 @@ def classifier_on(encoder, seed):
     """A softmax layer on a copy of the encoder, with small random motions in front while it learns."""
     copy = keras.models.clone_model(encoder)
     copy.set_weights(encoder.get_weights())
-    codes = encoded(copy, x_train[:2000])
-    scale, offset = 1 / codes.std(axis=0), -codes.mean(axis=0) / codes.std(axis=0)
+    scale = 1 / encoded(copy, x_train[:2000]).std()
     black = {"fill_mode": "constant", "fill_value": 0.0}
     keras.utils.set_random_seed(seed)
     moved = [layers.RandomTranslation(0.08, 0.08, **black), layers.RandomRotation(0.04, **black)]
     moved += [layers.RandomZoom(0.12, 0.12, **black)]
-    head = [layers.Rescaling(scale, offset), layers.Dense(10, "softmax")]
+    head = [layers.Rescaling(scale), layers.ELU(), layers.Dense(10, "softmax")]
     return keras.Sequential([keras.Input(x_train.shape[1:]), *moved, copy, *head])
 
 
 def tuned(encoder, chosen, seed):
     """The network after 1,000 batches of 20 of the labelled digits."""
-    batches, model = budget(1000, quick=200), classifier_on(encoder, seed)
+    batches, model = budget(1000, quick=100), classifier_on(encoder, seed)
     rounds = -(-20 * batches // len(chosen))
     order = np.concatenate([np.random.default_rng([seed, i]).permutation(chosen) for i in range(rounds)])
     fed = FreshBatches(x_train[order[: 20 * batches]], lambda x, y, rng: (x, y), labels=y_train[order], batch_size=20)
@@ -346,8 +345,8 @@ def nearest_to(points, points_test):
     return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(points).kneighbors(points_test)[1][:, 0]
 
 
-wrong = np.flatnonzero(graph_guesses["graph of codes"][0] != y_test)
-columns = [*range(7), *wrong[:3]]
+right = graph_guesses["graph of codes"][0] == y_test
+columns = [*np.flatnonzero(right)[:7], *np.flatnonzero(~right)[:3]]
 rows = {"test digit": x_test[columns]}
 for name, key in {"nearest\nin PCA 50": "PCA 50", "nearest code": "frozen"}.items():
     points, points_test = features[key][0]
@@ -383,14 +382,14 @@ def unlabelled_loss(class_losses):
 unlabelled_loss = ex.unlabelled_loss.check(unlabelled_loss)
 
 # %% [markdown]
-# Here $x$ is not the image but its code from section 1, divided by one number so that all entries together have variance 1: two models on top of each other, as in Kingma's M1+M2. The decoder's answer is Gaussian with a fixed standard deviation of 0.5. As in the paper, a cross-entropy on the labelled digits is added.
+# Here $x$ is not the image but its code from section 1, divided by one number so that all entries together have variance 1: two models on top of each other, as in Kingma's M1+M2. The decoder's answer is Gaussian with a fixed standard deviation of 1. As in the paper, a cross-entropy on the labelled digits is added.
 
 
 # %%
 class M2(keras.Model):
     """Losses (batch, 10) of codes, one for each class; learns from codes without labels, and a few known ones."""
 
-    def __init__(self, known, classes, hidden=128, latent_dim=16, sigma=0.5, weight=10.0):
+    def __init__(self, known, classes, hidden=128, latent_dim=16, sigma=1.0, weight=3.0):
         super().__init__()
         width = known.shape[1]
         self.encoder = keras.Sequential([layers.Dense(hidden, "relu"), layers.Dense(2 * latent_dim)])
@@ -423,7 +422,7 @@ N_M2 = budget(3, quick=1)  # draws
 def guesses_by_m2(codes, codes_test, chosen, seed):
     keras.utils.set_random_seed(seed)
     codes, codes_test = codes / codes.std(), codes_test / codes.std()
-    model, epochs = M2(codes[chosen], y_train[chosen]), budget(15, quick=10)
+    model, epochs = M2(codes[chosen], y_train[chosen]), budget(15, quick=6)
     predict_in_batches(model, codes_test[:2])  # builds it
     steps = epochs * len(codes) // 200
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, steps)
@@ -547,11 +546,12 @@ def train_on(images, width, seed, name, epochs):
     return train(model, batches, name, loss="mse", learning_rate=3e-3, epochs=epochs, shown=False)
 
 
+DIGITS = budget(range(10), quick=(0, 1, 8))
 WIDTH, PCA_WIDTHS = 32, budget((16, 32, 64, 128, 192), quick=(16, 32, 64))
 one_normal, pca_valid, pca_test = {}, [], []
-for digit in range(10):
+for digit in DIGITS:
     normal, held_back = x_train[y_train == digit], x_valid[y_valid == digit]
-    model = train_on(normal, WIDTH, SEED + digit, f"only {digit}", budget(12, quick=20))
+    model = train_on(normal, WIDTH, SEED + digit, f"only {digit}", budget(12, quick=15))
     one_normal[digit] = (model, by_autoencoder(model, normal, held_back))
     fitted = PCA(max(PCA_WIDTHS), random_state=0).fit(normal.reshape(len(normal), -1))
     rivals = [by_pca(fitted, width, normal, held_back) for width in PCA_WIDTHS]
@@ -570,7 +570,7 @@ aurocs = {
 plain_pca = np.array([row[PCA_WIDTHS.index(32)]["error"] for row in pca_test])
 aurocs["PCA 32: error"] = plain_pca
 cells = np.array([[*values, values.mean()] for values in aurocs.values()])
-plotting.table(100 * cells, list(aurocs), [*range(10), "mean"], xlabel="normal digit", title="AUROC in %")
+plotting.table(100 * cells, list(aurocs), [*DIGITS, "mean"], xlabel="normal digit", title="AUROC in %")
 
 # %% [markdown]
 # WHAT TO NOTICE ANOMALIES
@@ -583,14 +583,14 @@ plotting.table(100 * cells, list(aurocs), [*range(10), "mean"], xlabel="normal d
 # %%
 N_NINE = budget(10_000, quick=1500)
 nine_normal = []
-for digit in range(10):
+for digit in DIGITS:
     others = x_train[np.flatnonzero(y_train != digit)[:N_NINE]]
     model = train_on(others, WIDTH, SEED + digit, f"all but {digit}", budget(4, quick=4))
     scores = by_autoencoder(model, others, x_valid[y_valid != digit])
     nine_normal.append(detection(scores(x_test), y_test != digit))
 nine = {name: np.array([row[name] for row in nine_normal]) for name in nine_normal[0]}
 cells = np.array([[*values, values.mean()] for values in nine.values()])
-plotting.table(100 * cells, list(nine), [*range(10), "mean"], xlabel="digit that is the anomaly", title="AUROC in %")
+plotting.table(100 * cells, list(nine), [*DIGITS, "mean"], xlabel="digit that is the anomaly", title="AUROC in %")
 
 # %% [markdown]
 # WHAT TO NOTICE NINE
@@ -623,15 +623,14 @@ def alarms(digit, part):
 
 
 rates = {
-    f"from {name}": np.array([alarms(digit, part) for digit in range(10)])
-    for part, name in {1: "all", 2: "half"}.items()
+    f"from {name}": np.array([alarms(digit, part) for digit in DIGITS]) for part, name in {1: "all", 2: "half"}.items()
 }
 for name, values in rates.items():
     print(f"{name:9}: false alarms {over_draws(values[:, 0])}%, anomalies found {over_draws(values[:, 1])}%")
 plotting.bars(
     {f"threshold {name} held-back digits": values[:, 0] for name, values in rates.items()},
     "false alarms on test digits in %",
-    groups=range(10),
+    groups=DIGITS,
     title="aimed at 5%",
 )
 
@@ -658,7 +657,7 @@ plotting.image_rows(rows, column_titles=[f"{y_test[i]}\n{verdict}" for i, verdic
 #
 # ## 8. A likelihood that misleads
 #
-# An autoencoder has no likelihood. A variational one has (a bound of it), so let that be the score: strange is what is unlikely. We train a small VAE on all digits but ones, with pixels set to 0 or 1, so that the Bernoulli likelihood of lesson 07 is one. The score of an image is $-\log_2 p(x)$, in bits, by the ELBO.
+# An autoencoder has no likelihood. A variational one has (a bound of it), so let that be the score: strange is what is unlikely. We train a small VAE on all digits but ones, with pixels drawn as 0 or 1, so that lesson 07's likelihood of coins is one. The score of an image is $-\log_2 p(x)$, in bits, by the ELBO.
 #
 # ### Exercise 7: a prediction
 #
@@ -669,18 +668,18 @@ ones_auroc = ...  # your prediction, from 0 to 1
 
 
 # %%
-def black_or_white(images):
-    return (images > 0.5).astype(np.float32)
+def bits_of_a_vae_without(digit):
+    """-log2 p(x) of the binary test digits, by a VAE that never saw the digit."""
+    keras.utils.set_random_seed(SEED)
+    others = x_train[np.flatnonzero(y_train != digit)[: budget(20_000, quick=3000)]]
+    batches = FreshBatches(others, binarised_pair, batch_size=100, seed=SEED)
+    vae, name = build_dense_vae(16, hidden=(200,), seed=SEED), f"VAE without {digit}"
+    train(vae, batches, name, loss=bernoulli_nll, learning_rate=3e-3, epochs=budget(12, quick=8))
+    return sum(negative_elbo_terms(vae, binary, 4, seed=SEED)) / np.log(2)
 
 
-others = black_or_white(x_train[np.flatnonzero(y_train != 1)[: budget(20_000, quick=3000)]])
-keras.utils.set_random_seed(SEED)
-vae = build_dense_vae(16, hidden=(200,), seed=SEED)
-epochs = budget(12, quick=15)
-vae.compile("adam", bernoulli_nll, **fast(vae, epochs * len(others) / 100))
-vae.fit(others, others, batch_size=100, epochs=epochs, verbose=0, callbacks=callbacks("VAE without ones"))
-binary = black_or_white(x_test)
-bits = sum(negative_elbo_terms(vae, binary, 4, seed=SEED)) / np.log(2)
+binary = binarise(x_test, np.random.default_rng(SEED))
+bits = bits_of_a_vae_without(1)
 likelihood_auroc = auroc(bits[y_test != 1], bits[y_test == 1])
 ex.ones_auroc.check(ones_auroc, likelihood_auroc)
 ones, rest = bits[y_test == 1], bits[y_test != 1]
@@ -701,18 +700,18 @@ def zlib_bits(images):
 zlib_bits = ex.zlib_bits.check(zlib_bits)
 
 # %%
-simple = zlib_bits(binary)
-remedies = {"likelihood": bits, "ratio to zlib": bits - simple, "zlib alone": -simple}
-remedied = {name: auroc(score[y_test != 1], score[y_test == 1]) for name, score in remedies.items()}
-for name, value in remedied.items():
-    print(f"{name:14} AUROC {value:.3f}")
+simple, remedied = zlib_bits(binary), {}
+for digit, cost in {1: bits, 8: bits_of_a_vae_without(8)}.items():
+    strange = {"likelihood": cost, "likelihood less zlib": cost - simple, "zlib alone": -simple}
+    remedied[digit] = {name: auroc(score[y_test != digit], score[y_test == digit]) for name, score in strange.items()}
+    for name, value in remedied[digit].items():
+        print(f"anomaly {digit}, {name:20} AUROC {value:.3f}")
+
+# %%
+who = {"other digits": y_test != 1, "ones": y_test == 1}
+costs = {"likelihood": bits, "likelihood less zlib": bits - simple}
 plotting.histograms(
-    {
-        f"{name}, {who}": score[(y_test == 1) == (who == "ones")]
-        for name, score in list(remedies.items())[:2]
-        for who in ("other digits", "ones")
-    },
-    "score in bits",
+    {f"{name}, {of}": cost[chosen] for name, cost in costs.items() for of, chosen in who.items()}, "bits"
 )
 
 # %% [markdown]
@@ -747,7 +746,9 @@ expect("false alarms, aimed at 5", alarm_rate, at_least=budget(3, quick=2), at_m
 
 # %%
 expect("ones, likelihood without ones: AUROC", likelihood_auroc, at_most=budget(0.15, quick=0.3))
-expect("the same, ratio to zlib", remedied["ratio to zlib"], at_least=budget(0.85, quick=0.7))
+expect("the same, likelihood less zlib", remedied[1]["likelihood less zlib"], at_least=budget(0.9, quick=0.8))
+for_eights = remedied[8]["likelihood"] - remedied[8]["likelihood less zlib"]
+expect("eights instead: how much worse zlib makes it", for_eights, at_least=budget(0.2, quick=0.05))
 
 # %% [markdown]
 # One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks and draws (`make seeds LESSON=13`). Here are the same numbers from those runs:
@@ -756,3 +757,36 @@ expect("the same, ratio to zlib", remedied["ratio to zlib"], at_least=budget(0.8
 for row in stored_table("seeds_13"):
     what, *values = row.values()
     print(f"{what:50}" + "".join(f"{value:>10}" for value in values))
+
+# %% [markdown]
+# ## Summary
+#
+# - A code learnt without labels is worth most where labels are few, and a control, such as a random encoder, says how much of it is merit of learning.
+# - Digits without labels say where digits lie. A graph of neighbours in the code brings 100 labels further than any classifier here that looks at the 100 alone; it is transductive.
+# - A missing label is a hidden variable: sum it out.
+# - For anomalies PCA is a strong rival, score by score. What puts the autoencoder ahead is a sum of two scores that notice different things.
+# - A threshold comes from normal images that were held back, and its rate of false alarms is known only as well as their number allows.
+# - Errors and likelihoods are small for simple images, strange or not.
+#
+# ## Pitfalls
+#
+# - **More labels than claimed.** New "labelled" digits each epoch, 1,000 where 100 are claimed, or labels that only choose settings: all of them count, and should be told.
+# - **The missing label guessed instead of summed out.** The model then learns from its own mistakes.
+# - **Epochs chosen on the test set**, or thresholds set there: the numbers that follow are no measurement.
+# - **A threshold set on training images.** Their errors are smaller than those of new ones, so it rings too often.
+# - **A transductive result beside inductive ones** without a word.
+# - **No linear rival.** PCA's plain error beats some published deep detectors.
+# - **A head with large first sums** on a trained encoder is sure of wrong answers, and its gradients spoil what was learnt.
+# - **One protocol.** What finds nine strange classes among one normal may be fooled by one strange class among nine.
+# - **A remedy tried on one anomaly only.** What mends the ones may spoil the eights.
+#
+# ## References
+#
+# - Vincent, Larochelle, Bengio & Manzagol, [Extracting and composing robust features with denoising autoencoders](https://doi.org/10.1145/1390156.1390294), 2008.
+# - Zhu & Ghahramani, [Learning from labeled and unlabeled data with label propagation](http://mlg.eng.cam.ac.uk/zoubin/papers/CMU-CALD-02-107.pdf), 2002.
+# - Zhou, Bousquet, Lal, Weston & Schölkopf, [Learning with local and global consistency](https://proceedings.neurips.cc/paper/2003/hash/87682805257e619d49b8e0dfdc14affa-Abstract.html), 2003: label spreading.
+# - Zelnik-Manor & Perona, [Self-tuning spectral clustering](https://proceedings.neurips.cc/paper/2004/hash/40173ea48d9567f1f393b20c855bb40b-Abstract.html), 2004: each point's own unit of distance.
+# - Kingma, Rezende, Mohamed & Welling, [Semi-supervised learning with deep generative models](https://arxiv.org/abs/1406.5298), 2014: M1 and M2.
+# - Ruff et al., [Deep one-class classification](https://proceedings.mlr.press/v80/ruff18a.html), 2018: Deep SVDD, and the rivals' figures.
+# - Nalisnick, Matsukawa, Teh, Gorur & Lakshminarayanan, [Do deep generative models know what they don't know?](https://arxiv.org/abs/1810.09136), 2019.
+# - Serrà et al., [Input complexity and out-of-distribution detection with likelihood-based generative models](https://arxiv.org/abs/1909.11480), 2020.
