@@ -334,3 +334,16 @@ def test_zlib_bits(check_states):
             lambda images: _bits(images, lambda image: (image * 255 + 0.5).astype("uint8")),
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("prediction", "guess", "wrong", "measured"),
+    [(ex.gap_with_labels, "shrinks", "grows", "shrinks"), (ex.ones_auroc, 0.1, 0.9, 0.06)],
+)
+def test_predictions(capsys, prediction, guess, wrong, measured):
+    prediction.check(guess, measured)
+    assert capsys.readouterr().out.startswith("✓")
+    prediction.check(wrong, measured)
+    assert capsys.readouterr().out.startswith("✗")
+    prediction.check(..., measured)
+    assert capsys.readouterr().out.startswith("○")
