@@ -721,7 +721,7 @@ for digit, cost in {1: bits, 8: bits_of_a_vae_without(8)}.items():
 order = np.argsort(bits)
 ones, others = (order[(y_test[order] == 1) == is_one] for is_one in (True, False))
 columns = [*ones[:: len(ones) // 4][:4], ones[-1], *others[:: len(others) // 4][:4], others[-1]]
-titles = [f"is {y_test[i]}\n{bits[i]:.0f} bits\nzlib {simple[i]}" for i in columns]
+titles = [f"is {y_test[i]}\nVAE {bits[i]:.0f}\nzlib {simple[i]}" for i in columns]
 plotting.image_rows({"test digit": binary[columns]}, column_titles=titles)
 
 # %%
