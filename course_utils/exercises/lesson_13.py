@@ -9,11 +9,11 @@ from course_utils.exercises import Prediction, as_array, as_number, exercise, fi
 
 gap_with_labels = Prediction(
     "gap_with_labels",
-    "From 100 labels to 1,000: what becomes of the gap between the fine-tuned network and the one from scratch?",
-    "What the encoder has learnt without labels is worth most where labels are few. With more of them the network from "
-    "scratch finds the same features by itself.",
-    "What could the network from scratch learn from 1,000 labelled digits that it could not from 100?",
-    options=("shrinks", "stays", "grows"),
+    "From 100 labels to 1,000: what becomes of the gap, in points, between the fine-tuned network and that from scratch?",
+    "Both errors fall with more labels, and the start from the code remains worth some two points. As the errors get "
+    "smaller, that is a growing share of what is left.",
+    "Both networks see moved copies of the same labelled digits. Does one of them catch up with ten times as many?",
+    options=("halves", "stays", "doubles"),
 )
 
 ones_auroc = Prediction(

@@ -338,7 +338,7 @@ def test_zlib_bits(check_states):
 
 @pytest.mark.parametrize(
     ("prediction", "guess", "wrong", "measured"),
-    [(ex.gap_with_labels, "shrinks", "grows", "shrinks"), (ex.ones_auroc, 0.1, 0.9, 0.06)],
+    [(ex.gap_with_labels, "stays", "doubles", "stays"), (ex.ones_auroc, 0.1, 0.9, 0.06)],
 )
 def test_predictions(capsys, prediction, guess, wrong, measured):
     prediction.check(guess, measured)
