@@ -711,7 +711,7 @@ ones, rest = bits[y_test == 1], bits[y_test != 1]
 print(f"AUROC {likelihood_auroc:.3f}; bits of ones {ones.mean():.0f}, of the others {rest.mean():.0f}")
 
 # %% [markdown]
-# **What to notice.** An AUROC of 0.10 is worse than any guess: nine times in ten a one is *more* likely than nearly every digit of the kinds that the VAE has learnt from. It takes 118 bits where the others take 164. That is no failure of the training. The likelihood says how few bits an image costs, and a one is a cheap image: few pixels about which one could be unsure. Nalisnick et al. (2019) found the same with photographs: models of CIFAR-10 hold house numbers for more likely than what they were trained on.
+# **What to notice.** An AUROC of 0.10 is worse than any guess: nine times in ten a one is *more* likely than a digit of the kinds that the VAE has learnt from. It takes 118 bits where the others take 164. That is no failure of the training. The likelihood says how few bits an image costs, and a one is a cheap image: few pixels about which one could be unsure. Nalisnick et al. (2019) found the same with photographs: models of CIFAR-10 hold house numbers for more likely than what they were trained on.
 #
 # A proposal (Serrà et al. 2020): ask not how many bits an image costs, but how many *more* than a coder needs that has learnt nothing. Such a coder is at hand, zlib. The new score is $-\log_2 p(x)$ less the length of the compressed image, both in bits. It is a log-ratio of likelihoods, as a coder of $b$ bits is a model that gives the image the probability $2^{-b}$.
 #
