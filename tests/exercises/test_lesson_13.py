@@ -75,6 +75,12 @@ def test_propagated(check_states):
             "With steps=0 nothing moves": lambda w, y, known, steps: _by_loops(w, y, known, max(steps, 1)),
             "Labelled rows are known": lambda w, y, known, steps: _by_matrix_power(w, y, np.zeros_like(known), steps),
             "don't overwrite them one by one": _one_by_one,
+            "keepdims=True": _steps_with(lambda w, rows: w @ rows / (w.sum(1) if len(w) == rows.shape[1] else 1)),
+            "makes the rows one-hot": _steps_with(lambda w, rows: np.eye(rows.shape[1])[np.argmax(w @ rows, axis=1)]),
+            "the rows one-hot. Keep": _steps_with(
+                lambda w, rows: w @ rows == np.max(w @ rows, 1, initial=1e-9, keepdims=True)
+            ),
+            "a self-loop": _steps_with(lambda w, rows: (w @ rows + rows) / (w.sum(axis=1, keepdims=True) + 1)),
             "to the third: two steps?": lambda w, y, known, steps: _by_loops(w, y, known, steps and steps + 1),
             "For the mean, divide": _steps_with(lambda w, rows: w @ rows),
             "yours took column sums": _steps_with(lambda w, rows: w / w.sum(axis=0) @ rows),
@@ -139,8 +145,10 @@ def test_unlabelled_loss(check_states):
             "holds the prior already": lambda x: np.log(x.shape[1]) - ops.logsumexp(-x, axis=1),
             "give 999.31, yours inf": lambda x: -ops.log(ops.sum(ops.exp(-x), axis=1)),
             "give 5.00, yours nan": lambda x: _expected_loss(x, 1),
-            "have four losses": lambda x: -ops.logsumexp(-x, axis=0),
-            "shape (4,); yours has ()": lambda x: ops.mean(-ops.logsumexp(-x, axis=1)),
+            "the log of a mean of exp": lambda x: -ops.log(ops.mean(ops.exp(-x), axis=1)),
+            "Take the log of the sum": lambda x: ops.log(ops.mean(ops.exp(-x), axis=1)),
+            "have two losses": lambda x: -ops.logsumexp(-x, axis=0),
+            "shape (2,); yours has ()": lambda x: ops.mean(-ops.logsumexp(-x, axis=1)),
             "none passes through NumPy": lambda x: -logsumexp(-np.asarray(x), axis=1),
         },
         right=[
@@ -186,6 +194,7 @@ def test_auroc(check_states):
             "the number of pairs": lambda a, b: _auroc_by_loops(a, b) * len(a) * len(b),
             "share of all 15 pairs of a": lambda a, b: np.sum(b > a[:, np.newaxis]),
             "anomaly is higher in 14: 0.9333": lambda a, b: np.mean(b > np.median(a)),
+            "Below 0.5 is an answer too": lambda a, b: max(_auroc_by_loops(a, b), _auroc_by_loops(b, a)),
             "make 0.5, yours 0": lambda a, b: np.mean(b > a[:, np.newaxis]),
             "make 0.5, yours 1": lambda a, b: np.mean(b >= a[:, np.newaxis]),
             "equal scores share their mean rank": lambda a, b: _by_ranks(a, b, lambda x: x.argsort().argsort() + 1),
@@ -244,6 +253,10 @@ def test_mahalanobis(check_states):
             "divides the covariance by m": lambda c, normal: np.sqrt(EmpiricalCovariance().fit(normal).mahalanobis(c)),
             "Where is the mean?": lambda c, normal: _by_whitening(c + normal.mean(axis=0), normal),
             "not that of `codes`": lambda c, normal: _lengths_with(c, normal, lambda _: np.cov(c.T)),
+            "The mean is that of the normal": lambda c, normal: _by_whitening(c - c.mean(0) + normal.mean(0), normal),
+            "needs its inverse": lambda c, normal: _lengths_with(c, normal, lambda x: np.linalg.inv(np.cov(x.T))),
+            "say `rowvar=False`": lambda c, normal: np.linalg.solve(np.cov(normal), (c - normal.mean(axis=0)).T)[0],
+            "Is your covariance (d, d)?": lambda c, normal: _lengths_with(c, normal, np.cov),
             "`codes` are what is measured": lambda c, normal: _by_whitening(c, c),
             "the plain distance": lambda c, normal: _lengths_with(c, normal, lambda x: np.eye(x.shape[1])),
             "uses the variances alone": lambda c, normal: np.linalg.norm(
@@ -267,8 +280,8 @@ def test_the_squared_distances_of_normal_codes_themselves_sum_to_a_closed_form()
     assert np.sum(ex.mahalanobis.reference(codes, codes) ** 2) == pytest.approx(49 * 4)
 
 
-QUANTILES = ["linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf", "hazen"]
-QUANTILES += ["closest_observation", "interpolated_inverted_cdf", "weibull", "median_unbiased", "normal_unbiased"]
+def _with_method(method):
+    return lambda scores, rate: np.quantile(scores, 1 - rate, method=method)
 
 
 def test_alarm_threshold(check_states):
@@ -279,19 +292,32 @@ def test_alarm_threshold(check_states):
             "counts in percent": lambda scores, rate: np.percentile(scores, 1 - rate),
             "misses anomalies": lambda scores, rate: np.max(scores),
             "the whole rate belongs there": lambda scores, rate: np.quantile(scores, 1 - rate / 2),
-            "whatever distribution they have": lambda scores, rate: scores.mean() + 1.645 * scores.std(),
-            "Of 40 held-back scores 10 may lie above": lambda scores, rate: np.quantile(scores, 0.95),
+            "whatever distribution they have": lambda scores, rate: scores.mean() + 1.2 * scores.std(),
+            "Of 40 scores floor(0.25 · 40) = 10 must lie above": lambda scores, rate: np.quantile(scores, 0.95),
+            "use `rate`": lambda scores, rate: np.percentile(scores, 95),
+            "floor(0.05 · 30) = 1 must lie above the threshold, yours has 2": _with_method("linear"),
+            "One too many": lambda scores, rate: ops.quantile(ops.convert_to_tensor(scores), 1 - rate),
+            "One too few": _with_method("higher"),
             "One number is expected": lambda scores, rate: scores[scores > np.quantile(scores, 1 - rate)],
         },
         right=[
-            *(lambda scores, rate, m=method: np.quantile(scores, 1 - rate, method=m) for method in QUANTILES),
-            lambda scores, rate: np.percentile(scores, 100 - 100 * rate),
+            _with_method("inverted_cdf"),
             lambda scores, rate: sorted(scores)[-int(rate * len(scores)) - 1],
-            lambda scores, rate: np.sort(scores)[::-1][int(rate * len(scores))],
+            lambda scores, rate: np.sort(scores)[-int(rate * len(scores)) - 1 :][:2].mean(),
             lambda scores, rate: tf.math.top_k(scores, int(rate * len(scores)) + 1).values[-1],
-            lambda scores, rate: ops.quantile(ops.convert_to_tensor(scores), 1 - rate),
+            lambda scores, rate: min(s for s in scores if np.mean(scores > s) <= rate),
         ],
     )
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.25])
+def test_alarm_threshold_is_the_inverted_distribution_function(rate):
+    rng = np.random.default_rng(0)
+    for n in range(5, 600, 7):
+        scores = rng.permutation(n)
+        threshold = ex.alarm_threshold.reference(scores, rate)
+        assert np.sum(scores > threshold) == int(rate * n)
+        assert threshold == np.quantile(scores, 1 - rate, method="inverted_cdf")
 
 
 def _bits(images, to_bytes, level=9):
@@ -316,7 +342,9 @@ def test_zlib_bits(check_states):
         ex.zlib_bits,
         wrong={
             "a byte has 8 bits": lambda images: _bits(images, _rounded) // 8,
-            "32 a pixel": lambda images: _bits(images, np.ndarray.tobytes),
+            "These are 32 or 64": lambda images: _bits(images, np.ndarray.tobytes),
+            "8 bits a pixel, `uint8`": lambda images: _bits(images, lambda image: image.astype(float).tobytes()),
+            "32 or 64 bits": lambda images: _bits(images, lambda image: np.rint(255 * image).astype(int).tobytes()),
             "round first": lambda images: _bits(images, lambda image: (255 * image).astype(np.uint8).tobytes()),
             "Multiply by 255": lambda images: _bits(images, lambda image: image.astype(np.uint8).tobytes()),
             "best level, 9": lambda images: _bits(images, _rounded, level=-1),
