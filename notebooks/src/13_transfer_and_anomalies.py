@@ -21,8 +21,8 @@
 # - how much a code learnt without labels helps with 100, 300 and 1,000 labels, beside raw pixels, PCA, a random encoder and the same network from scratch;
 # - how labels spread along a graph of neighbours, and what *transductive* means;
 # - how to sum a missing label out of a loss;
-# - how to report what is unlike the normal, with a threshold whose rate of false alarms holds;
-# - two traps: simple images have small errors, and a likelihood can be highest for what was never seen.
+# - how to report what is unlike the normal, with a threshold for a wanted rate of false alarms, and why the rate need not hold;
+# - two traps: simple images may have small errors, and a likelihood can be highest for what was never seen.
 #
 # **You need** lessons 04 (denoising), 05 (convolutions) and 07 (variational autoencoders).
 #
@@ -57,7 +57,7 @@ x_train, y_train, x_valid, y_valid, x_test, y_test, _ = mnist
 # %% [markdown]
 # ## 1. A code learnt without labels
 #
-# The encoder is that of lesson 05, two convolutions that halve the image and a dense layer to a code of 64 numbers. It learns to remove noise, as in lesson 04: the input is a training digit with fresh Gaussian noise of standard deviation $\sigma = 0.5$, the target the digit itself. No label is used.
+# The encoder is that of lesson 05, two convolutions that halve the image and a dense layer to a code of 64 numbers. It learns to remove noise, as in lesson 04 (Vincent et al. 2008): the input is a training digit with fresh Gaussian noise of standard deviation $\sigma = 0.5$, the target the digit itself. No label is used.
 #
 # Below, five **draws** of labels are compared. So that their spread contains the encoder's own chance as well, there are three encoders, from three seeds, which take turns.
 
@@ -97,9 +97,9 @@ plotting.image_rows({"noisy": shown, "denoised": denoisers[0].predict(shown, ver
 #
 # ## 2. A hundred labels
 #
-# Suppose somebody has labelled 100 training digits, ten of each class; the other 54,900 have no label. What is the error on the 10,000 test digits? The ways to use the code, and their rivals:
+# Suppose somebody has labelled 100 training digits, ten of each class (they are drawn from the first 40,000); the other 54,900 have no label. What is the error on the 10,000 test digits? The ways to use the code, and their rivals:
 #
-# - **raw pixels**, and **PCA** to 50 numbers (learnt from the same unlabelled digits), each with logistic regression;
+# - **raw pixels**, and **PCA** to 50 numbers (learnt from 20,000 of the digits, without labels), each with logistic regression;
 # - a **random encoder**: the same layers, never trained. This is the *control*. What it reaches is the merit of convolutions, not of learning;
 # - the **frozen** encoder: its weights stay, and logistic regression on its codes is all that learns from labels;
 # - the **fine-tuned** encoder: a softmax layer on top, and all weights go on learning;
@@ -144,7 +144,7 @@ def linear_error(features, features_test, chosen):
 
 
 # %% [markdown]
-# Two things are the same for the last two and matter much. The labelled digits are few, so each comes a little shifted, turned and scaled every time it is shown; three layers do that, only while the network learns. And the code is divided by its standard deviation before an ELU and the softmax layer: a head that starts with large sums is sure of its first answers, most of them wrong, and the gradients that take them back spoil the encoder.
+# Two things are the same for the last two and matter much. The labelled digits are few, so each comes a little shifted, turned and scaled every time it is shown; three layers do that, only while the network learns. And the code is divided by its standard deviation before an ELU and the softmax layer: a head that starts with large sums is sure of its first answers, most of them wrong, and the gradients that take them back can spoil the encoder.
 
 
 # %%
@@ -237,18 +237,18 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** The error bars are one standard deviation over the draws. The frozen code leaves far less than its control, the random encoder: so much is the merit of learning without labels. But it is ahead of raw pixels and PCA by little more than a point, which a report without these two rows would not show. Two networks that may change all their weights, and see their hundred digits a little moved each time, are far ahead of all linear ways. Fine-tuning starts from the code and is 2.7 points ahead of the network from scratch at 100 labels, 2.0 at 300, and 1.8 at 1,000. In points that is less and less, as a share of the error that is left it grows from a fifth to more than a quarter. (Much of the success of both is knowledge that *we* put in: a digit stays the same digit when it is moved a little.)
+# **What to notice.** The error bars are one standard deviation over the draws. The frozen code leaves far less than its control, the random encoder: so much is the merit of learning without labels. But it is ahead of raw pixels and PCA by about a point, no more than the spread over the draws, which a report without these two rows would not show. Two networks that may change all their weights, and see their hundred digits a little moved each time, are far ahead of all linear ways. Fine-tuning starts from the code and is 2.7 points ahead of the network from scratch at 100 labels, 2.0 at 300, and 1.8 at 1,000. These gaps can hardly be told apart with five draws. As a share of the error that is left they are a fifth to a quarter. (Much of the success of both is knowledge that *we* put in: a digit stays the same digit when it is moved a little.)
 
 # %% [markdown]
 # ## 3. Labels that spread
 #
-# Fine-tuning looks at 100 digits and forgets the other 54,900. But those say where digits lie densely and where there are gaps, and two digits that are neighbours mostly have the same label. So let labels spread from neighbour to neighbour (Zhu & Ghahramani 2002).
+# While it learns from labels, fine-tuning looks at 100 digits and not at the other 54,900. But those say where digits lie densely and where there are gaps, and two digits that are neighbours mostly have the same label. So let labels spread from neighbour to neighbour (Zhu & Ghahramani 2002).
 #
 # Take $n$ digits as the nodes of a graph. Let $w_{ij} = w_{ji} \ge 0$ be the weight of the edge between digits $i$ and $j$, 0 for most pairs. Each node holds a row $f_i$ of ten numbers: at a labelled digit it is one-hot, elsewhere zeros at first. In each step all rows become their neighbours' means at once, and then the labelled rows are put back:
 #
 # $$f_i \leftarrow \frac{\sum_j w_{ij} f_j}{\sum_j w_{ij}} \quad \text{for all } i, \qquad\text{then}\qquad f_i \leftarrow \text{one-hot label of } i \quad\text{where it is known.}$$
 #
-# In the end the largest of the ten numbers is the guess. (After very many steps $f_{ic}$ is a probability: that a walker who starts at $i$, and goes along edges with odds in proportion to their weights, meets a digit labelled $c$ before any other labelled one.)
+# In the end the largest of the ten numbers is the guess. (After very many steps $f_{ic}$ is a probability: that a walker who starts at $i$, and goes along edges with odds in proportion to their weights, meets a digit labelled $c$ before any other labelled one, if it can reach one at all; Zhu, Ghahramani & Lafferty 2003.)
 #
 # ### Exercise 2: spread the labels
 
@@ -269,7 +269,7 @@ propagated = ex.propagated.check(propagated)
 #
 # $$w_{ij} = \exp\!\left(-\frac{d_{ij}^2}{r_i\, r_j}\right) \quad\text{if one of the two is among the other's } k \text{ nearest, else } 0.$$
 #
-# Fifty thousand nodes have a matrix of 2.5 billion weights, nearly all of them zero. A *sparse* matrix keeps the others. Your function takes a full one and shall serve for small graphs; `spread_labels` is the same for sparse matrices.
+# Our graphs have 40,000 training digits and the 10,000 test digits for nodes. Fifty thousand nodes have a matrix of 2.5 billion weights, nearly all of them zero. A *sparse* matrix keeps the others. Your function takes a full one and shall serve for small graphs; `spread_labels` is the same for sparse matrices.
 
 
 # %%
@@ -297,7 +297,7 @@ def spread_labels(graph, labels, labelled, steps=100):
 # %% [markdown]
 # The test digits are nodes as well: without their labels, but with their images. So the answer for one test digit depends on which other ones came with it. A method that needs the digits to be judged while it learns is called **transductive**; one that can be asked about a new digit afterwards, such as a classifier, is **inductive**. Methods of the two kinds have not solved the same task, and a table should say which is which.
 #
-# How many neighbours? $k = 6$ was chosen from 6 and 10 on validation digits, with other draws of labels. That takes validation labels, many more than 100: an honest count is "100 labels to learn from, and one number chosen with the help of 5,000". And one thing we should not have done: the number of nodes and the encoders' epochs were raised, from 20,000 to 40,000 and from 3 to 4, after runs whose test errors had been seen. (With the former, the graph left 5.8% on frozen codes, 5.4% on PCA and 7.1% on fine-tuned codes.) So the errors below are a little too good, by how much nobody can say.
+# How many neighbours? $k = 6$ was chosen from 6 and 10 on validation digits, with other draws of labels. That takes validation labels, many more than 100: an honest count is "100 labels to learn from, and one number chosen with the help of 5,000". The number of nodes and the encoders' epochs were raised, from 20,000 to 40,000 and from 3 to 4, after runs whose test errors had been seen, which should not have been. So the choice was made again on validation digits, with an encoder and three draws of their own: 40,000 nodes left 4.3%, 20,000 nodes 5.6%; 3 epochs 4.4%; fine-tuned codes 5.0%; PCA 3.6%. It would have been the same.
 
 
 # %%
@@ -364,7 +364,7 @@ titles = [f"is {y_test[i]}\n" + "\n".join(f"{name} {guess[i]}" for name, guess i
 plotting.image_rows(rows, column_titles=titles)
 
 # %% [markdown]
-# **What to notice.** The same 100 labels, and an error of 4.23 %, where fine-tuning left 11.0 %. What has changed is that 40,000 digits without a label are asked as well. And the code? On 30 numbers of PCA the graph leaves 4.10 %, which is the same within the spread over the draws: the neighbours do the work, in whichever of the two spaces they are sought. Kingma et al. (2014) report 3.33 ± 0.14 % for M1+M2 with 100 labels, inductively; ours is transductive, and a look at the images of its test digits is part of the method. On small graphs (your function) the error falls as digits without a label are added: they are the stepping stones.
+# **What to notice.** The same 100 labels, and an error of 4.23 %, where fine-tuning left 11.0 %. What has changed is that 39,900 training digits without a label, and the test digits, are asked as well. And the code? On 30 numbers of PCA the graph leaves 4.10 %, which is the same within the spread over the draws: the neighbours do the work, in whichever of the two spaces they are sought. Kingma et al. (2014) report 3.33 ± 0.14 % for M1+M2 with 100 labels, inductively; ours is transductive, and a look at the images of its test digits is part of the method. On small graphs (your function, one draw) the error falls from 13.1 to 11.3% as digits without a label are added, though 1,000 test digits tell no more than a point; with fifty thousand nodes it is 4.2%. They are the stepping stones.
 #
 # The picture's first seven digits are right, the last three are failures of the graph. Their nearest neighbours look like them, and so do the neighbours' neighbours; it takes a few steps to come to another class, and if the labelled digits of the right one are further off, the wrong label arrives first.
 
@@ -391,7 +391,7 @@ def unlabelled_loss(class_losses):
 unlabelled_loss = ex.unlabelled_loss.check(unlabelled_loss)
 
 # %% [markdown]
-# Here $x$ is not the image but its fine-tuned code, divided by one number so that all entries together have variance 1: two models on top of each other, as in Kingma's M1+M2. The decoder's answer is Gaussian with a fixed standard deviation of 1. As in the paper, a cross-entropy on the labelled digits is added.
+# Here $x$ is not the image but its fine-tuned code, divided by one number so that all entries together have variance 1: two models on top of each other, in the manner of Kingma's M1+M2. (Their code is learnt without labels; ours has seen the hundred.) The decoder's answer is Gaussian with a fixed standard deviation of 1. As in the paper, a cross-entropy on the labelled digits is added, with the weight 3. For test digits $z$ is taken at its mean.
 
 
 # %%
@@ -443,9 +443,12 @@ def guesses_by_m2(codes, codes_test, chosen, seed):
 m2_guesses = [guesses_by_m2(*tuned_codes[draw], drawn(100, draw), SEED + draw) for draw in range(N_M2)]
 m2_errors = [error_rate(guess) for guess in m2_guesses]
 print("M2 on tuned codes, 100 labels:", ", ".join(f"{error:.2f} %" for error in m2_errors))
+print("fine-tuned, the same draws:   ", ", ".join(f"{error:.2f} %" for error in transfer["fine-tuned"][0][:N_M2]))
 
 # %% [markdown]
-# **What to notice.** M2 on the fine-tuned codes has 10.0 %, over three draws, where the fine-tuned network had 11.0 % and the graph 4.23 %. (The paper has 11.97 ± 1.71 % for M2 on pixels, and 3.33 % on a code, with networks and trainings larger than ours.) Unlike the graph it can be asked about a new digit at once.
+# (The minimum of the exercise is $U(x) = -\log \sum_y e^{-L_y(x)}$: as if the probabilities $e^{-L_y}$ of the image with each class were added up. That is what "summed out" means.)
+#
+# **What to notice.** M2 on the fine-tuned codes is hardly better than the fine-tuned network on the same three draws, as far as three draws can tell, and far from the graph's 4.2%. (The paper has 11.97 ± 1.71 % for M2 on pixels, and 3.33 % on a code, with networks and trainings larger than ours.) Unlike the graph it can be asked about a new digit at once.
 
 # %% [markdown]
 # ## 5. Strange digits
@@ -580,7 +583,7 @@ cells = np.array([[*values, values.mean()] for values in aurocs.values()])
 plotting.table(100 * cells, list(aurocs), [*DIGITS, "mean"], xlabel="normal digit", title="AUROC in %")
 
 # %% [markdown]
-# **What to notice.** Look at the single scores first. The autoencoder's best has a mean of 0.957, PCA's best 0.958: no difference worth its training. And the plain error of PCA with 32 components, 0.955, beats the published 0.948 of Deep SVDD (Ruff et al. 2018; a one-class SVM has 0.913 there). A deep detector that is not compared with PCA has not been compared. It is the *sum* that puts the autoencoder ahead, 0.979 to 0.971 of PCA at the width chosen for it. The two parts notice different things: an image may be drawn badly, or drawn well from a code that no normal digit has. Ones are the easiest, as they are all alike. Eights are the hardest: a loop, a stroke, a bow, the parts of other digits are all there.
+# **What to notice.** Look at the single scores first. The autoencoder's best has a mean of 0.957, PCA's best 0.958: no difference worth its training. And the plain error of PCA with 32 components, 0.955, beats the published 0.948 of Deep SVDD (Ruff et al. 2018, the mean over their ten classes; a one-class SVM has 0.913 there. Their images were normalised otherwise, and their training sets a little larger). A deep detector that is not compared with PCA has not been compared. The *sum* lifts both, and puts the autoencoder ahead: 0.979 to 0.971 of PCA at the width chosen for it. Nearly all of that lead is from two digits, the 8 and the 2; at 4 and 6 PCA is ahead. The two parts notice different things: an image may be drawn badly, or drawn well from a code that no normal digit has. (And error over energy is no better than the error here. It is in the sum for section 6, where it will matter.) Ones are the easiest, probably as they are all alike, and eights the hardest.
 
 # %% [markdown]
 # ## 6. Nine normal digits, one strange
@@ -618,7 +621,7 @@ rows["autoencoder\nwithout ones"] = drawn_again[columns]
 plotting.image_rows(rows, column_titles=[f"is {y_test[i]}\nPCA off {errors[i]:.0f}" for i in columns])
 
 # %% [markdown]
-# **What to notice.** Find the 1 in the row of PCA's error: an AUROC of 0.27, worse than a guess. The error does not merely fail there, it says the opposite: most ones are drawn *better* than the digits that were learnt, by a model that has never seen one. The pictures show why: a one has little ink, and a stroke is part of every digit. Over the energy, ones come out as strange again, and the sum mends it in part (0.66). Our autoencoder is not fooled in this way (0.91), but the picture shows that this is no insight of its own: a one leads it to a code that no digit had, and there it draws a bright mess. For the other digits nine normal classes are far harder than one, for both models, and a 9 among the others is not found at all. A detector that was tested by one protocol has been tested by one protocol.
+# **What to notice.** Find the 1 in the row of PCA's error: an AUROC of 0.27, worse than a guess. The error does not merely fail there, it says the opposite: most ones are drawn *better* than the digits that were learnt, by a model that has never seen one. The pictures show why: a one has little ink, and a stroke is part of every digit. Over the energy, ones come out as strange again (0.72); the sum takes part of that back (0.66), as by its code a one is normal (0.40). Our autoencoder is not fooled in this way (0.91), but the picture shows that this is no insight of its own. By the distance of its code a one is hardly strange to it (0.56), yet from that code the decoder often draws a bright mess; why, we did not look into. The sum's lead over PCA is gone: 0.762 to 0.752, and without the 1 PCA leads, at a width that nobody chose for it. For the other digits nine normal classes are far harder than one, for both models, and a 9 among the others is not found at all. A detector that was tested by one protocol has been tested by one protocol.
 #
 # ## 7. From score to alarm
 #
@@ -660,7 +663,7 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** On the mean over the digits 6.3 % of the normal test digits ring, near the 5 % aimed at. By digit it goes from 3.1 to 10.7 %, further than the chance of 500 held-back digits explains, and half as many hardly change it. MNIST's test digits were written by other people than its training digits, from which the held-back ones come: the normal has moved a little. That is the usual case outside a lesson too, so a rate that was promised is measured again where the alarm is used. With this threshold 91.4 % of the anomalies are found.
+# **What to notice.** On the mean over the digits 6.3 % of the normal test digits ring, more than the 5 % aimed at. By digit it goes from 3.1 to 10.7 %, further than the chance of 500 held-back digits explains. A likely cause: neighbours in MNIST's order are no random sample. The held-back digits are one block, the last 5,000, and the test digits were written by other people. The half is part of the same block, so it misses by as much. That is the usual case outside a lesson too, so a rate that was promised is measured again where the alarm is used. With this threshold 91.4 % of the anomalies are found.
 
 # %% tags=["picture"]
 DIGIT = 8
@@ -678,7 +681,7 @@ verdicts = ["alarm" if test_scores[DIGIT]["sum"][i] > threshold else "normal" fo
 plotting.image_rows(rows, column_titles=[f"{y_test[i]}\n{verdict}" for i, verdict in zip(columns, verdicts)])
 
 # %% [markdown]
-# **What to notice.** Eights that are drawn well pass. The fourth is an eight by its label and rings, the false alarm with the highest score. Of the others the first three have the lowest scores: thick ones, which the autoencoder draws as faithfully as PCA, for an eight's middle is such a stroke. They are misses, and so is the next, at the 5 % mark of all anomalies. The last two ring; of the last one the autoencoder makes nothing that anybody would know, as no eight has led it there.
+# **What to notice.** Eights that are drawn well pass. The fourth is an eight by its label and rings, the false alarm with the highest score. Of the others the first three have the lowest scores: thick ones, which the autoencoder draws as faithfully as PCA, perhaps for an eight's middle is such a stroke. They are misses, and so is the next, at the 5 % mark of all anomalies. The last two ring; of the last one the autoencoder makes nothing that anybody would know, as no eight has led it there.
 #
 # ## 8. A likelihood that misleads
 #
@@ -686,7 +689,7 @@ plotting.image_rows(rows, column_titles=[f"{y_test[i]}\n{verdict}" for i, verdic
 #
 # ### Exercise 7: a prediction
 #
-# What is the AUROC of this score, for ones as anomalies and the other test digits as normal? (To 0.15.)
+# What is the AUROC of this score, for ones as anomalies and the other test digits as normal? (Within 0.15 counts as right.)
 
 # %%
 ones_auroc = ...  # your prediction, from 0 to 1
@@ -713,7 +716,7 @@ print(f"AUROC {likelihood_auroc:.3f}; bits of ones {ones.mean():.0f}, of the oth
 # %% [markdown]
 # **What to notice.** An AUROC of 0.10 is worse than any guess: nine times in ten a one is *more* likely than a digit of the kinds that the VAE has learnt from. It takes 118 bits where the others take 164. That is no failure of the training. The likelihood says how few bits an image costs, and a one is a cheap image: few pixels about which one could be unsure. Nalisnick et al. (2019) found the same with photographs: models of CIFAR-10 hold house numbers for more likely than what they were trained on.
 #
-# A proposal (Serrà et al. 2020): ask not how many bits an image costs, but how many *more* than a coder needs that has learnt nothing. Such a coder is at hand, zlib. The new score is $-\log_2 p(x)$ less the length of the compressed image, both in bits. It is a log-ratio of likelihoods, as a coder of $b$ bits is a model that gives the image the probability $2^{-b}$.
+# A proposal (Serrà et al. 2020): ask not how many bits an image costs, but how many more, or fewer, than a coder needs that has learnt nothing. Such a coder is at hand, zlib. The new score is $-\log_2 p(x)$ less the length of the compressed image, both in bits. It is a log-ratio of likelihoods, as a coder of $b$ bits is a model that gives the image the probability $2^{-b}$.
 #
 # ### Exercise 8: how simple is an image?
 
@@ -749,7 +752,7 @@ plotting.histograms(
 )
 
 # %% [markdown]
-# **What to notice.** For ones the remedy works: 0.990. But look at the third line. The length of the compressed image *alone*, with no model at all, is as good: ones are simple, and now simple counts as strange. Then eights must be in trouble, for they are anything but simple, and so it is: the likelihood finds eights with an AUROC of 0.875, and the remedy spoils that to 0.47. A remedy that is shown on one pair of data sets may be a remedy for that pair. The sum of scores in section 5 has no likelihood, and was asked about ten digits.
+# **What to notice.** For ones the remedy works: 0.990. But look at the third line. The length of the compressed image *alone*, with no model at all, is as good: ones are simple, and now simple counts as strange. Then eights must be in trouble, for they are anything but simple, and so it is: the likelihood finds eights with an AUROC of 0.875, and the remedy spoils that to 0.47. zlib is a poor coder of such images: it needs several times the VAE's bits, so its length rules the difference. (Serrà et al. used coders made for images, and whole other data sets as anomalies; this says nothing of those.) A remedy that is shown on one pair of data sets may be a remedy for that pair. Nor is section 5's sum a remedy: in section 6 it finds eights among nine with 0.65, PCA's with 0.73, where the likelihood has 0.875.
 #
 # ## What you should see
 
@@ -758,20 +761,26 @@ by_graph, by_m2 = np.mean(graph_errors["graph of codes"]), np.mean(m2_errors)
 published = "M1+M2 3.33 ± 0.14, Kingma et al. 2014 (inductive)"
 expect("100 labels, graph of codes: error", by_graph, at_most=budget(6, quick=22), unit="%", published=published)
 below = np.mean(graph_errors["graph of PCA 30"]) - by_graph
-expect("the same, below the graph of PCA", below, at_least=budget(-0.5, quick=-6), unit="points")
+expect(
+    "the same, below the graph of PCA",
+    below,
+    at_least=budget(-0.6, quick=-6),
+    at_most=budget(0.6, quick=6),
+    unit="points",
+)
 tuned_error = transfer["fine-tuned"][0].mean()
-expect("100 labels, fine-tuned: error", tuned_error, at_most=budget(15, quick=30), unit="%")
+expect("100 labels, fine-tuned: error", tuned_error, at_most=budget(14, quick=30), unit="%")
 expect("the same, below from scratch", gaps[0], at_least=budget(0, quick=-5), unit="points")
 control = transfer["random encoder"][0].mean() - transfer["frozen"][0].mean()
-expect("100 labels, frozen below the random encoder", control, at_least=budget(4, quick=0), unit="points")
-expect("100 labels, M2 on codes: error", by_m2, at_most=budget(15, quick=35), unit="%")
+expect("100 labels, frozen below the random encoder", control, at_least=budget(6, quick=0), unit="points")
+expect("100 labels, M2 on codes: error", by_m2, at_most=budget(13, quick=35), unit="%")
 
 # %%
 means = {name: values.mean() for name, values in aurocs.items()}
 linear = f"PCA {PCA_WIDTHS[best]}: sum"
 published = "Deep SVDD 0.948, one-class SVM 0.913, Ruff et al. 2018"
 ours_sum = means["autoencoder: sum"]
-expect("one normal digit, sum: mean AUROC", ours_sum, at_least=budget(0.973, quick=0.9), published=published)
+expect("one normal digit, sum: mean AUROC", ours_sum, at_least=budget(0.975, quick=0.9), published=published)
 expect("the same, above PCA's sum", ours_sum - means[linear], at_least=budget(0.002, quick=-0.05))
 expect("PCA 32, plain error: mean AUROC", means["PCA 32: error"], at_least=budget(0.95, quick=0.9))
 expect("digit 1 as the anomaly, PCA's error: AUROC", nine["PCA 32: error"][1], at_most=budget(0.35, quick=0.45))
@@ -780,7 +789,7 @@ expect("false alarms, aimed at 5", alarm_rate, at_least=budget(3, quick=2), at_m
 
 # %%
 expect("ones, likelihood without ones: AUROC", likelihood_auroc, at_most=budget(0.15, quick=0.3))
-expect("the same, likelihood less zlib", remedied[1]["likelihood less zlib"], at_least=budget(0.9, quick=0.8))
+expect("the same, likelihood less zlib", remedied[1]["likelihood less zlib"], at_least=budget(0.95, quick=0.8))
 for_eights = remedied[8]["likelihood"] - remedied[8]["likelihood less zlib"]
 expect("eights instead: how much worse zlib makes it", for_eights, at_least=budget(0.2, quick=0.05))
 
@@ -798,19 +807,19 @@ for row in stored_table("seeds_13"):
 # - Whether a code has learnt something, a control says: here a random encoder. Whether it is worth its training, PCA and the network from scratch say.
 # - Digits without labels say where digits lie. A graph of neighbours brings 100 labels further than any classifier here that looks at the 100 alone, in the code as in PCA; it is transductive.
 # - A missing label is a hidden variable: sum it out.
-# - For anomalies PCA is a strong rival, score by score. What puts the autoencoder ahead is a sum of two scores that notice different things.
-# - A threshold comes from normal images that were held back, and its rate of false alarms is known only as well as their number allows.
-# - Errors and likelihoods are small for simple images, strange or not.
+# - For anomalies PCA is a strong rival, score by score. What puts the autoencoder ahead, with one normal digit, is a sum of two scores that notice different things; with nine the lead is gone.
+# - A threshold comes from normal images that were held back, and its rate of false alarms is known at best as well as their number allows, and only while the normal stays what it was.
+# - Errors and likelihoods can be small for simple images, strange or not: PCA's error, the VAE's likelihood.
 #
 # ## Pitfalls
 #
 # - **More labels than claimed.** New "labelled" digits each epoch, 1,000 where 100 are claimed, or labels that only choose settings: all of them count, and should be told.
-# - **The missing label guessed instead of summed out.** The model then learns from its own mistakes.
+# - **The missing label guessed instead of summed out.** The model then learns more from its own mistakes, as no doubt is left.
 # - **Epochs chosen on the test set**, or thresholds set there: the numbers that follow are no measurement.
 # - **A threshold set on training images.** Their errors are smaller than those of new ones, so it rings too often.
 # - **A transductive result beside inductive ones** without a word.
 # - **No linear rival.** PCA's plain error beats some published deep detectors.
-# - **A head with large first sums** on a trained encoder is sure of wrong answers, and its gradients spoil what was learnt.
+# - **A head with large first sums** on a trained encoder is sure of wrong answers, and its gradients can spoil what was learnt.
 # - **One protocol.** What finds nine strange classes among one normal may be fooled by one strange class among nine.
 # - **A remedy tried on one anomaly only.** What mends the ones may spoil the eights.
 #
@@ -818,7 +827,7 @@ for row in stored_table("seeds_13"):
 #
 # - Vincent, Larochelle, Bengio & Manzagol, [Extracting and composing robust features with denoising autoencoders](https://doi.org/10.1145/1390156.1390294), 2008.
 # - Zhu & Ghahramani, [Learning from labeled and unlabeled data with label propagation](http://mlg.eng.cam.ac.uk/zoubin/papers/CMU-CALD-02-107.pdf), 2002.
-# - Zhou, Bousquet, Lal, Weston & Schölkopf, [Learning with local and global consistency](https://proceedings.neurips.cc/paper/2003/hash/87682805257e619d49b8e0dfdc14affa-Abstract.html), 2003: label spreading.
+# - Zhu, Ghahramani & Lafferty, [Semi-supervised learning using Gaussian fields and harmonic functions](https://aaai.org/papers/icml03-118-semi-supervised-learning-using-gaussian-fields-and-harmonic-functions/), 2003: the walker.
 # - Zelnik-Manor & Perona, [Self-tuning spectral clustering](https://proceedings.neurips.cc/paper/2004/hash/40173ea48d9567f1f393b20c855bb40b-Abstract.html), 2004: each point's own unit of distance.
 # - Kingma, Rezende, Mohamed & Welling, [Semi-supervised learning with deep generative models](https://arxiv.org/abs/1406.5298), 2014: M1 and M2.
 # - Ruff et al., [Deep one-class classification](https://proceedings.mlr.press/v80/ruff18a.html), 2018: Deep SVDD, and the rivals' figures.
