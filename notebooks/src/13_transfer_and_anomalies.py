@@ -632,7 +632,10 @@ plotting.image_rows(rows, column_titles=[f"is {y_test[i]}\nPCA off {errors[i]:.0
 
 # %% tags=["nbval-check-output"]
 def alarm_threshold(held_back_scores, rate):
-    """A threshold that at most a share `rate` of the held-back scores (n,) exceeds, and at most one score fewer."""
+    """The lowest of the held-back scores (n,) above which at most a share `rate` of them lies; one number.
+
+    If all scores differ, floor(rate * n) of them are above it.
+    """
     return ...  # your code
 
 
