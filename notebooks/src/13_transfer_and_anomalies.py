@@ -215,6 +215,7 @@ def errors_with(n, draw):
     return errors
 
 
+# %%
 def over_draws(values):
     """Mean and standard deviation as a text."""
     return f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
@@ -316,6 +317,7 @@ def guesses_by_graph(points, points_test, chosen, k=6):
     return spread_from(neighbour_graph(nodes, k), y_train[chosen])[-len(points_test) :]
 
 
+# %%
 spaces = {
     "PCA 30": [tuple(part[:, :30] for part in features["PCA 50"][0])],
     "codes": features["frozen"],
@@ -398,14 +400,12 @@ unlabelled_loss = ex.unlabelled_loss.check(unlabelled_loss)
 class M2(keras.Model):
     """Losses (batch, 10) of codes, one for each class; learns from codes without labels, and a few known ones."""
 
-    def __init__(self, known, classes, hidden=128, latent_dim=16, sigma=1.0, weight=3.0):
+    def __init__(self, known, classes, hidden=128, latent_dim=16, weight=3.0):
         super().__init__()
-        width = known.shape[1]
         self.encoder = keras.Sequential([layers.Dense(hidden, "relu"), layers.Dense(2 * latent_dim)])
-        self.decoder = keras.Sequential([layers.Dense(hidden, "relu"), layers.Dense(width)])
+        self.decoder = keras.Sequential([layers.Dense(hidden, "relu"), layers.Dense(known.shape[1])])
         self.known, self.classes = ops.convert_to_tensor(known), ops.convert_to_tensor(classes[:, np.newaxis])
-        self.latent_dim, self.sigma, self.weight = latent_dim, sigma, weight
-        self.random = keras.random.SeedGenerator(0)
+        self.latent_dim, self.weight, self.random = latent_dim, weight, keras.random.SeedGenerator(0)
 
     def call(self, codes, training=False):
         n = ops.shape(codes)[0]
@@ -415,7 +415,7 @@ class M2(keras.Model):
         z = mean + ops.exp(log_var / 2) * ops.repeat(noise, 10, axis=0)  # the same noise for all ten
         error = ops.square(every - self.decoder(ops.concatenate([z, label], axis=1)))
         kl = ops.sum(ops.exp(log_var) + mean**2 - 1 - log_var, axis=1) / 2
-        return ops.reshape(ops.sum(error, axis=1) / (2 * self.sigma**2) + kl + np.log(10), (n, 10))
+        return ops.reshape(ops.sum(error, axis=1) / 2 + kl + np.log(10), (n, 10))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         of_known = self(self.known, training=True)
