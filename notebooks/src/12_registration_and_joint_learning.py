@@ -27,7 +27,7 @@
 #
 # **You need** lessons 05 (convolutions) and 11 (U-Nets, Dice).
 #
-# **The quick profile** learns from the 3,500 embedded digits, for seconds instead of minutes, and with one seed where the full run has five. Its networks do not yet keep up with the classical methods; what is said below is about the full run.
+# **The quick profile** learns from the 3,500 embedded digits, for seconds instead of minutes, squares three times instead of seven (section 3), and has one seed where the full run has five. Its networks do not yet keep up with the classical methods; what is said below is about the full run.
 
 # %%
 from time import perf_counter
@@ -690,7 +690,7 @@ plotting.bars(
 )
 
 # %% [markdown]
-# **What to notice.** How sure are the gains? Over five seeds the standard error of a mean is the spread divided by $\sqrt 5$. With few labels the joint network gains two hundredths, four standard errors; with many half a hundredth, barely three. With seven rows to choose from that is suggestive and no more, and in an earlier trial with a third more training the gain was 0.006 ± 0.015 with few labels and 0.003 ± 0.005 with many. Nor would a gain be the atlas's for certain: the joint network also has a whole U-Net more, and takes several times as long.
+# **What to notice.** How sure are the gains? Over five seeds the standard error of a mean is the spread divided by $\sqrt 5$. With few labels the joint network gains two hundredths, five standard errors; with many half a hundredth, nearly four. With seven rows to choose from that is suggestive and no more, and in an earlier trial with a third more training the gain was 0.006 ± 0.015 with few labels and 0.003 ± 0.005 with many. Nor would a gain be the atlas's for certain: the joint network also has a whole U-Net more, and takes several times as long.
 #
 # More robust? We see no gain under any noise; at the two larger sizes the spread is such that five seeds could not have shown one of a tenth. There is a reason to doubt it: the registration network sees the noise too, and what it makes of it goes on to the classifier.
 #
