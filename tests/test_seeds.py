@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from course_utils import checkpoints
 from tools import runs, seeds, sources
 
 LESSON = """# ---
@@ -28,7 +29,7 @@ expect("the seed", SEED, at_least=1)
 @pytest.fixture
 def lesson(tmp_path, monkeypatch):
     """A function that writes a lesson 91 into a course of its own."""
-    monkeypatch.setattr(seeds, "folder", lambda: tmp_path)
+    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
     (tmp_path / "notebooks" / "src").mkdir(parents=True)
     for name in ("pyproject.toml", "course_utils"):
         (tmp_path / name).symlink_to(sources.ROOT / name)

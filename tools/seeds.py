@@ -5,14 +5,12 @@ hold with every seed. A missed bound does not end such a run, for it is a findin
 """
 
 import argparse
-import csv
 import re
 import sys
 
 import nbformat
 
-from course_utils.checkpoints import folder
-from course_utils.data import replacing
+from course_utils.checkpoints import store_table
 from tools import runs, sources
 from tools.facts import facts
 
@@ -42,7 +40,7 @@ def main():
     for step in range(1, arguments.further + 1):
         seed, values = run(source, step)
         columns[seed] = values
-        write(folder() / f"seeds_{arguments.lesson}.csv", columns)  # after each: a run takes minutes
+        store_table(f"seeds_{arguments.lesson}", as_rows(columns))  # after each: a run takes minutes
 
 
 def run(source, step):
@@ -65,13 +63,12 @@ def with_seed(notebook, step):
     return notebook, seed
 
 
-def write(path, columns):
-    """A row for each number, a column for each seed; the file is replaced whole."""
-    with replacing(path) as unfinished, open(unfinished, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["what", *(f"seed {seed}" for seed in columns)])
-        for what in next(iter(columns.values())):
-            table.writerow([what, *(f"{values[what]:.5g}" for values in columns.values())])
+def as_rows(columns):
+    """A row for each number, a column for each seed."""
+    return [
+        {"what": what, **{f"seed {seed}": f"{values[what]:.5g}" for seed, values in columns.items()}}
+        for what in next(iter(columns.values()))
+    ]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What a displacement field does to a grid."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
 
 from course_utils.plotting.checks import as_dictionary, as_images, as_names, as_numbers
 from course_utils.plotting.style import new_figure
@@ -22,9 +21,11 @@ def deformed_grids(displacements, images=None, column_titles=None):
         column_titles: optional text above each column.
 
     Raises:
-        ValueError: if a field has another shape or values that are no finite numbers, images are no such images or
-            others in number or size, or a column has no title.
+        ValueError: if a field has another shape, a side of one pixel or values that are no finite numbers, images are
+            no such images or others in number or size, or a column has no title.
     """
+    from course_utils.metrics import jacobian_determinant
+
     as_dictionary("displacements", displacements)
     shape = ("n", "height", "width", 2)
     fields = {}
@@ -36,7 +37,7 @@ def deformed_grids(displacements, images=None, column_titles=None):
     if images is not None and images.shape[:3] != shape[:3]:
         raise ValueError(f"`images` must have the shape {(*shape[:3], '1 or 3')}. Received: {images.shape}")
     titles = [""] * n if column_titles is None else as_names("column_titles", column_titles, n)
-    folded = {label: _folded_cells(field) for label, field in fields.items()}
+    folded = {label: jacobian_determinant(field) <= 0 for label, field in fields.items()}
     gist = listed(f"{label}, {cells.mean():.3%} of the cells folded" for label, cells in folded.items())
     alt = f"{counted(len(fields), 'row')} of {counted(n, 'deformed grid')} each, from top to bottom: {gist}."
     side = min(2.2, max(1.45, 9 / n))  # inches per grid: few are drawn larger
@@ -55,13 +56,9 @@ def deformed_grids(displacements, images=None, column_titles=None):
     return figure
 
 
-def _folded_cells(field):
-    down = np.diff(field, axis=1)[:, :, :-1] + [1, 0]
-    right = np.diff(field, axis=2)[:, :-1] + [0, 1]
-    return down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0] <= 0
-
-
 def _draw_grid(axis, field, folded):
+    from matplotlib.collections import LineCollection
+
     height, width, _ = field.shape
     points = (field + np.stack(np.mgrid[:height, :width], axis=-1))[..., ::-1]  # (right, down), as a plot has it
     lines = [*points, *points.swapaxes(0, 1)]

@@ -6,6 +6,18 @@ import pytest
 
 
 @pytest.fixture
+def check_prediction(capsys):
+    """Takes a prediction through its three states: as measured, not as measured, not attempted."""
+
+    def check(prediction, guess, wrong, measured):
+        for said, sign in ((guess, "✓"), (wrong, "✗"), (..., "○")):
+            prediction.check(said, measured)
+            assert capsys.readouterr().out.startswith(sign)
+
+    return check
+
+
+@pytest.fixture
 def check_states(capsys):
     """Takes an exercise through its four states: not attempted, raised, wrong (at least twice), correct."""
 

@@ -341,10 +341,5 @@ def test_classified(check_states):
         (ex.higher_dice, "without integration", "with integration", "without integration"),
     ],
 )
-def test_predictions(capsys, prediction, guess, wrong, measured):
-    prediction.check(guess, measured)
-    assert capsys.readouterr().out.startswith("✓")
-    prediction.check(wrong, measured)
-    assert capsys.readouterr().out.startswith("✗")
-    prediction.check(..., measured)
-    assert capsys.readouterr().out.startswith("○")
+def test_predictions(check_prediction, prediction, guess, wrong, measured):
+    check_prediction(prediction, guess, wrong, measured)
