@@ -10,7 +10,7 @@ from course_utils.exercises import Prediction, as_array, as_number, exercise, fi
 gap_with_labels = Prediction(
     "gap_with_labels",
     "From 100 labels to 1,000: what becomes of the gap, in points, between fine-tuned and from scratch?",
-    "Both errors fall with more labels, and the start from the code remains worth some two points. As the errors get "
+    "Both errors fall with more labels, and the start from the code remains worth one to two points. As the errors get "
     "smaller, that is a growing share of what is left.",
     "Both networks see moved copies of the same labelled digits. Does one of them catch up with ten times as many?",
     options=("halves", "stays", "doubles"),
