@@ -314,7 +314,7 @@ def train_on_pairs(int_steps, name):
     """A network that registers pairs of digits of one class; with `int_steps=0` its output is the displacement."""
     keras.utils.set_random_seed(SEED)
     network = build_registration((28, 28, 1), int_steps=int_steps)
-    n = budget(24_000, quick=640)
+    n = budget(40_000, quick=640)
     make_pairs = partners_in(mnist.x_train, mnist.y_train)
     batches = FreshBatches(mnist.x_train[:n], make_pairs, labels=mnist.y_train[:n], batch_size=AT_ONCE, seed=SEED)
     train(Registration(network, smoothness=SMOOTHNESS), batches, name)
@@ -787,7 +787,7 @@ def multi_task(atlas, marks_on_atlas, segmentation):
 
 
 # %%
-N_BENT = budget(3600, quick=160)
+N_BENT = budget(4800, quick=160)
 STRENGTH = 20.0  # of the three terms that tie the tasks together
 
 
