@@ -139,7 +139,7 @@ def mask_dice(images, guess):
     return np.mean(dice(images > 0.5, guess > 0.5))
 
 
-N_TEST, N_FEW = budget(10_000, quick=200), budget(80, quick=10)
+N_TEST, N_FEW = budget(10_000, quick=110), budget(80, quick=9)
 moving, fixed = some_pairs(mnist.x_test, mnist.y_test, N_TEST, seed=1)
 print(f"before: Dice {mask_dice(fixed, moving):.3f}, mean squared error {np.mean((fixed - moving) ** 2):.4f}")
 
@@ -176,7 +176,7 @@ def flow_fields(method, options, moving, fixed):
 
 
 # %%
-valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=2), seed=2)
+valid_moving, valid_fixed = some_pairs(mnist.x_valid, mnist.y_valid, budget(20, quick=1), seed=2)
 few_moving, few_fixed = moving[:N_FEW], fixed[:N_FEW]
 few_fields, seconds = {}, {}
 for name, (method, settings) in FLOWS.items():
@@ -314,7 +314,7 @@ def train_on_pairs(int_steps, name):
     """A network that registers pairs of digits of one class; with `int_steps=0` its output is the displacement."""
     keras.utils.set_random_seed(SEED)
     network = build_registration((28, 28, 1), int_steps=int_steps)
-    n = budget(40_000, quick=640)
+    n = budget(40_000, quick=512)
     make_pairs = partners_in(mnist.x_train, mnist.y_train)
     batches = FreshBatches(mnist.x_train[:n], make_pairs, labels=mnist.y_train[:n], batch_size=AT_ONCE, seed=SEED)
     train(Registration(network, smoothness=SMOOTHNESS), batches, name)
@@ -417,7 +417,7 @@ plotting.deformed_grids(grids, few_moving[columns], column_titles=titles)
 # %% [markdown]
 # **What to notice.** Exercise 5 first: without integration Dice is *higher*. Fewer constraints, a better fit. The price is in the other columns: it folds in three pairs of four, a hundred times as many pixels, while the velocity network hardly folds at all and finds the way back to a twentieth of a pixel. Is that the integration's doing, or would more smoothness do as well? The last two lines tell, for fields that are minimised pair by pair: with four times the λ most of the lead in Dice is gone (0.931 to 0.918), and it still folds seven times as often as with integration. Look at the grids: red cells are inside out, and what stood there can't be carried anywhere.
 #
-# Then the rivals. *By Dice alone, a well tuned TV-L1 is ahead of the velocity network,* by 0.013 with a standard error of 0.005. It gets there by tearing: single pixels fly off, and its grids are full of folds. Held to half a percent of folds, still thirty times the network's, it is behind by … Lucas-Kanade is behind, and folds most. And is there an amortisation gap? In Dice a hundredth. In the *loss* it is the other way round: 300 steps from nothing end at 13.7, the network's one guess has 10.9. Adam gets stuck on the way, where the network has learnt from other pairs where to go. (With more steps, or from the network's guess on, one would get lower.) What the velocity network has over all three is time, by a factor of fifty to several hundred on the same two cores. (It answers for 500 pairs at once; the classical methods take them one by one, on one core. Its training took as long as some hundreds of pairs with TV-L1; from there on it pays.) And unlike those of the two classical ones its maps can be undone.
+# Then the rivals. *By Dice alone, a well tuned TV-L1 is ahead of the velocity network,* by 0.013 with a standard error of 0.005. It gets there by tearing: single pixels fly off, and its grids are full of folds. Held to half a percent of folds, still thirty times the network's, it is behind by 0.12, and Lucas-Kanade by 0.23. As it is best for Dice alone, Lucas-Kanade is behind as well, and folds most. And is there an amortisation gap? In Dice a hundredth. In the *loss* it is the other way round: 300 steps from nothing end at 13.7, the network's one guess has 10.9. Adam gets stuck on the way, where the network has learnt from other pairs where to go. (With more steps, or from the network's guess on, one would get lower.) What the velocity network has over all three is time, by a factor of fifty to several hundred on the same two cores. (It answers for 500 pairs at once; the classical methods take them one by one, on one core. Its training took as long as some hundreds of pairs with TV-L1; from there on it pays.) And unlike those of the two classical ones its maps can be undone.
 #
 # The last column is the worst for the velocity network, and hard for everybody, each in its own way. A warp moves ink about and can thin or thicken it. A loop comes only from a gap that is there already, or from a fold.
 #
@@ -442,7 +442,7 @@ def with_class(images, labels, rng):
 means = np.stack([mnist.x_train[mnist.y_train == digit].mean(axis=0) for digit in range(10)])
 keras.utils.set_random_seed(SEED)
 atlas = build_atlas(means, build_registration((28, 28, 1), int_steps=INT_STEPS))
-some = slice(budget(16_000, quick=640))
+some = slice(budget(16_000, quick=512))
 batches = FreshBatches(mnist.x_train[some], with_class, labels=mnist.y_train[some], batch_size=AT_ONCE, seed=SEED)
 train(Registration(atlas, smoothness=SMOOTHNESS), batches, "atlas")
 templates = ops.convert_to_numpy(atlas.get_layer("templates").templates)
@@ -479,7 +479,7 @@ plotting.animation(
 )
 
 # %% [markdown]
-# **What to notice.** Beside the means the learned atlas is sharp, nearly as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is seven times. It is nobody's handwriting. (Does it sit in the middle? Then the displacements onto a class's digits would cancel in the mean, and nearly all of them do: 0.27 of 1.42 pixels is left. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
+# **What to notice.** Beside the means the learned atlas is sharp, though not quite as sharp as single digits. The number for that is the *gradient energy*, the sum of the squared differences between neighbouring pixels, which is large where edges are steep: theirs is eight times that of the means, the atlas's is six times. It is nobody's handwriting. (Does it sit in the middle? Then the displacements onto a class's digits would cancel in the mean, and nearly all of them do: 0.28 of 1.37 pixels is left. Dalca et al. have a term in the loss for that.) In the film, watch the strokes: nothing is faded in, every grey value only moves. (Where a loop has to close for which the digit has no gap, its ink is squeezed to a grey smear.)
 #
 # ## 6. Which atlas is nearest?
 #
@@ -514,7 +514,7 @@ def energy_terms(images):
 # %%
 from sklearn.neighbors import KNeighborsClassifier
 
-N_VALID = budget(500, quick=50)
+N_VALID = budget(500, quick=30)
 WEIGHTS = (0, 0.003, 0.01, 0.03, 0.1, 0.3, 1)
 valid_terms = energy_terms(mnist.x_valid[:N_VALID])
 valid_accuracy = [np.mean(classified(*valid_terms, weight) == mnist.y_valid[:N_VALID]) for weight in WEIGHTS]
@@ -534,7 +534,7 @@ for name, value in accuracies.items():
     print(f"{name:16} {value:.3f} of {len(judged):,} test digits")
 
 # %% [markdown]
-# **What to notice.** Without a trained classifier (the atlas knew the labels, though) the least energy is right in 95 of 100 digits; the nearest mean, which compares pixel by pixel, in 82. But the nearest *digit* of the 16,000 that the atlas was learned from is right in 96, with no warp at all. So an atlas of ten pictures nearly replaces 16,000, and no more than that. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.956 and 0.960 are two digits apart: which of the small weights is best is nearly chance.) In its training the network has never met a template with a digit of another class, so for the wrong nine it need not have found the best warp; that may help the right one. Perhaps since the training has already kept the velocities smooth.
+# **What to notice.** Without a trained classifier (the atlas knew the labels, though) the least energy is right in 94 of 100 digits; the nearest mean, which compares pixel by pixel, in 81. But the nearest *digit* of the 16,000 that the atlas was learned from is right in 96, with no warp at all. So an atlas of ten pictures nearly replaces 16,000, and no more than that. What is left over after the warp decides nearly everything: how rough the velocity was adds a few thousandths on test digits, and spoils the answer where it counts for too much. (On the 500 validation digits that chose the weight, 0.938 and 0.942 are two digits apart: which of the small weights is best is nearly chance.) In its training the network has never met a template with a digit of another class, so for the wrong nine it need not have found the best warp; that may help the right one. Perhaps since the training has already kept the velocities smooth.
 #
 # It took ten registrations for each digit. The atlas's worth lies elsewhere: it says *why*, point by point.
 #
@@ -550,7 +550,7 @@ for name, value in accuracies.items():
 #
 # - **many labels**: all 4,800 training digits have one;
 # - **few labels**: 100 of them have one and fill half of each batch. The others take part in the registration alone;
-# - **noise**: the networks with many labels, under the worst noise that we find for each of them in forty steps.
+# - **noise**: the networks with many labels, under the worst noise that we find for each of them in thirty steps.
 
 
 # %%
@@ -574,7 +574,7 @@ def joint_network():
 
 
 # %%
-N_JOINT, BATCH, ALPHA = budget(4800, quick=320), 32, 0.03
+N_JOINT, BATCH, ALPHA = budget(4800, quick=256), 32, 0.03
 SEEDS = [SEED + i for i in range(budget(5, quick=1))]
 LOSSES = ["sparse_categorical_crossentropy", squared_error, lambda _, velocity: roughness(velocity)]
 
@@ -639,7 +639,7 @@ def universal_noise(gradient, bound):
     """A pattern (1, 28, 28, 1) within ±bound that raises the loss on the last 2,000 training digits."""
     images, labels = mnist.x_train[-2000:], mnist.y_train[-2000:].astype(np.int32)
     noise, rng = np.zeros((1, 28, 28, 1), np.float32), np.random.default_rng(SEED)
-    for _ in range(budget(30, quick=3)):
+    for _ in range(budget(30, quick=2)):
         chosen = rng.choice(len(images), 100, replace=False)
         upwards = gradient(tf.constant(noise), images[chosen], labels[chosen]).numpy()
         noise = ascended(noise, upwards, bound / 10, bound).astype(np.float32)
@@ -648,7 +648,7 @@ def universal_noise(gradient, bound):
 
 # %%
 BOUNDS = (0.1, 0.2, 0.3)
-N_NOISY = budget(1000, quick=200)  # of the test digits: there are many networks and many kinds of noise
+N_NOISY = budget(1000, quick=100)  # of the test digits: there are many networks and many kinds of noise
 
 
 def accuracy(classifier, n, noise=0.0):
@@ -699,7 +699,7 @@ plotting.bars(
 # %% [markdown]
 # **What to notice.** How sure are the gains? Over five seeds the standard error of a mean is the spread divided by $\sqrt 5$. With few labels the joint network gains two hundredths, five standard errors; with many half a hundredth, nearly four. With seven rows to choose from that is suggestive and no more, and in an earlier trial with a third more training the gain was 0.006 ± 0.015 with few labels and 0.003 ± 0.005 with many. Nor would a gain be the atlas's for certain: the joint network also has a whole U-Net more, and takes several times as long.
 #
-# More robust? We see no gain under any noise; at the two larger sizes the spread is such that five seeds could not have shown one of a tenth. There is a reason to doubt it: the registration network sees the noise too, and what it makes of it goes on to the classifier.
+# More robust? We see no gain under any noise; at the largest size the spread is such that five seeds could not have shown one of a tenth. There is a reason to doubt it: the registration network sees the noise too, and what it makes of it goes on to the classifier.
 #
 # The paper's pictures are simulated shapes and brains, its shapes are learned within each class, and its classifier sees more of the deformation network than ours. What stands here is a small repetition on digits, told as it came out. (α, the learning rate and the number of digits were set once, by the time that a lesson has, and not tuned.)
 #
@@ -744,7 +744,7 @@ def parts_dice(marks, guess):
 rng = np.random.default_rng(SEED)
 (bent_images, bent_marks), (new_images, new_marks) = (
     bent(1000, rng),
-    bent(budget(300, quick=100), rng),
+    bent(budget(300, quick=50), rng),
 )
 example, marks = bent_images[:1], bent_marks[:1]
 
@@ -787,7 +787,7 @@ def multi_task(atlas, marks_on_atlas, segmentation):
 
 
 # %%
-N_BENT = budget(4800, quick=160)
+N_BENT = budget(4800, quick=96)
 STRENGTH = 20.0  # of the three terms that tie the tasks together
 
 
