@@ -627,3 +627,44 @@ expect("stream above the cross-entropy", 100 * (len(stream) / ideal - 1), at_mos
 expect("bytes a digit", bytes_a_digit, at_most=budget(14, quick=20), unit="bytes")
 expect("bits back: paid above the negative ELBO", paid - elbo_bits.mean(), at_least=-2, at_most=2, unit="bits")
 expect("images that did not come back", np.sum(np.any(back != some, axis=(1, 2))), at_most=0)
+
+# %% [markdown]
+# One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks (`make seeds LESSON=14`; the stored pixel model is the same one). Here are the same numbers from those runs:
+
+# %%
+print(f"{'seed':52}" + "".join(f"{seed:>10}" for seed in (15, 16)))
+for row in stored_table("seeds_14"):
+    print(f"{row.pop('what'):52}" + "".join(f"{float(value):10.4f}" for value in row.values()))
+
+# %% [markdown]
+# ## Summary
+#
+# - A VQ-VAE's code is a grid of whole numbers. The choice of the nearest entry has no gradient, so that of the entry is passed straight on to the vector.
+# - Entries that nobody chooses never move. Moving averages and revival keep all of them in use.
+# - A PixelCNN predicts each entry from those before it. Masks see to that; a plain pile of them is blind to a triangle, two stacks are not.
+# - It has a likelihood, no bound, and on binarised digits a better one than the best bound of lesson 09.
+# - A probability is a length. With an entropy coder the code becomes a file, whose bytes can be counted and which decodes to the same digits, if the receiver computes the same odds to the last bit.
+# - A bound is a length as well: bits back.
+#
+# ## Pitfalls
+#
+# - **β at the wrong term**: the loss is the same, the gradients are not.
+# - **The loss of the codebook computed after straight-through**, where vector and entry are the same: it is zero.
+# - **Dead codes unseen.** The loss falls all the same. Count the entries in use.
+# - **A mask A where a B belongs**, and the network forgets what it just saw; a B where an A belongs, and it copies its input, at a fantastic likelihood.
+# - **A blind spot**: nothing fails.
+# - **Digits by threshold beside digits by draw**, as in the open question.
+# - **The model's own bytes not counted**, or only one's own headers left out.
+# - **A codec judged on pictures that went through it before.** (CIFAR-10's copy in this course came from JPEG files: no codec is judged on it here.)
+# - **Odds computed twice in two ways**: other last digits, and the stream decodes to noise.
+#
+# ## References
+#
+# - van den Oord, Vinyals & Kavukcuoglu, [Neural discrete representation learning](https://arxiv.org/abs/1711.00937), 2017: the VQ-VAE.
+# - Dhariwal et al., [Jukebox: a generative model for music](https://arxiv.org/abs/2005.00341), 2020: revival of codes.
+# - van den Oord, Kalchbrenner & Kavukcuoglu, [Pixel recurrent neural networks](https://arxiv.org/abs/1601.06759), 2016: PixelCNN; 81.30 nats.
+# - van den Oord et al., [Conditional image generation with PixelCNN decoders](https://arxiv.org/abs/1606.05328), 2016b: the two stacks.
+# - Shannon, [A mathematical theory of communication](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), 1948.
+# - Bamler, [Understanding entropy coding with asymmetric numeral systems (ANS)](https://arxiv.org/abs/2201.01741), 2022: constriction.
+# - Hinton & van Camp, [Keeping the neural networks simple by minimizing the description length of the weights](https://doi.org/10.1145/168304.168306), 1993: bits back.
+# - Townsend, Bird & Barber, [Practical lossless compression with latent variables using bits back coding](https://arxiv.org/abs/1901.04866), 2019.
