@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {reading: 45, doing: 50}
+#   course: {reading: 45, doing: 50, needs: [constriction]}
 #   jupytext:
 #     text_representation:
 #       extension: .py
@@ -11,14 +11,6 @@
 #     name: python3
 # ---
 
-# TO DO in this draft (lines like this one go when the lesson is done):
-# - section 2 with 128 entries, where codes die (48 of 128 used by gradients, 128 with revival; MSE 0.0026, 18.8 bytes),
-#   and the choice of 32 for the main model told by its bytes: K=32 0.0030 and 14.4 (prior of 4 epochs), K=28 0.0034 and
-#   12.4 bytes (prior 32 channels, 6 blocks, 8 epochs), K=24 0.0035 and 13.3 (5 epochs); all on validation digits
-# - quick profile: 200 s on busy cores; shorter VQ-VAE, prior, sampling
-# - Colab has no constriction: requirement, setup cell, constraints
-# - the stored pixel model: tools/train_lesson_14.py (36 epochs, about 265 s each on one core; after the first 89.6)
-# - texts under "What to notice", seeds, bounds, Makefile, README of checkpoints
 # %% [markdown]
 # # VQ-VAE and PixelCNN: whole numbers for a code, and bytes one can count
 #
@@ -55,6 +47,7 @@ from course_utils.models import build_dense_vae, build_pixel_cnn, build_vq_vae
 from course_utils.training import callbacks, fast
 from PIL import Image
 from scipy.special import softmax
+from scipy.stats import entropy
 
 import keras
 
@@ -138,10 +131,10 @@ def fitted(model, images, epochs, name, loss, rate):
     model.fit(images, images, batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks(name))
 
 
-def train_vq_vae(images, epochs, name, **quantizer):
+def train_vq_vae(images, epochs, name, n_codes, **quantizer):
     """An epoch with the cross-entropy of each pixel, further ones with the squared error, ten times."""
     keras.utils.set_random_seed(SEED)
-    model = build_vq_vae(K, seed=SEED, **quantizer)
+    model = build_vq_vae(n_codes, seed=SEED, **quantizer)
     fitted(model, images, 1, f"{name}, cross-entropy", "binary_crossentropy", 3e-3)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * -(-len(images) // 64))
     fitted(model, images, epochs, f"{name}, squared error", ten_squares, rate)
@@ -158,10 +151,9 @@ def numbers_of(model, images):
     return np.asarray(model.quantizer.nearest(predict_in_batches(model.encoder, images))).astype(np.int32)
 
 
-def perplexity(numbers):
+def perplexity(counts):
     """exp of the entropy of the entries' shares: how many entries are in use, those used rarely counting less."""
-    shares = np.bincount(numbers.ravel(), minlength=K) / numbers.size
-    return np.exp(-np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
+    return np.exp(entropy(counts))
 
 
 # %%
@@ -170,13 +162,13 @@ kinds = {
     "moving averages": {"decay": 0.99},
     "with revival": {"decay": 0.99, "revive_below": 1.0},
 }
-few = {name: train_vq_vae(x_train[:N_FEW], EPOCHS_FEW, name, **options) for name, options in kinds.items()}
+few = {name: train_vq_vae(x_train[:N_FEW], EPOCHS_FEW, name, K_MANY, **options) for name, options in kinds.items()}
 
 # %%
-usage = {name: np.bincount(numbers_of(model, x_valid).ravel(), minlength=K) for name, model in few.items()}
+usage = {name: np.bincount(numbers_of(model, x_valid).ravel(), minlength=K_MANY) for name, model in few.items()}
 for name, model in few.items():
-    numbers, error = numbers_of(model, x_valid), np.mean((predict_in_batches(model, x_valid) - x_valid) ** 2)
-    print(f"{name:16} {np.sum(usage[name] > 0):3} entries used, perplexity {perplexity(numbers):5.1f}, MSE {error:.5f}")
+    in_use, error = np.sum(usage[name] > 0), np.mean((predict_in_batches(model, x_valid) - x_valid) ** 2)
+    print(f"{name:16} {in_use:3} entries used, perplexity {perplexity(usage[name]):5.1f}, MSE {error:.5f}")
 plotting.curves(
     {name: np.sort(counts)[::-1] + 1 for name, counts in usage.items()},
     "entries, the most used first",
@@ -190,14 +182,15 @@ plotting.curves(
 # Now the model that the rest of the lesson uses, with revival, on all training digits.
 
 # %%
-vq_vae = train_vq_vae(x_train, EPOCHS, "VQ-VAE", **kinds["with revival"])
+vq_vae = train_vq_vae(x_train, EPOCHS, "VQ-VAE", K, **kinds["with revival"])
 codes = {
     part: numbers_of(vq_vae, images) for part, images in {"train": x_train, "valid": x_valid, "test": x_test}.items()
 }
 drawn_again = predict_in_batches(vq_vae, x_test)
 errors = np.mean((drawn_again - x_test) ** 2, axis=(1, 2, 3))
-used = len(np.unique(codes["test"]))
-print(f"test MSE {errors.mean():.5f}, {used} of {K} entries used, perplexity {perplexity(codes['test']):.1f}")
+counts = np.bincount(codes["test"].ravel(), minlength=K)
+used = np.sum(counts > 0)
+print(f"test MSE {errors.mean():.5f}, {used} of {K} entries used, perplexity {perplexity(counts):.1f}")
 
 # %%
 order = np.argsort(errors)
@@ -659,7 +652,7 @@ expect(
     published="0.0041 on training digits, keras.io example",
 )
 expect("entries in use on test digits, of 32", used, at_least=budget(32, quick=28))
-dead = K - np.sum(usage["by gradients"] > 0)
+dead = K_MANY - np.sum(usage["by gradients"] > 0)
 expect("unused entries without averages and revival", dead, at_least=1)
 expect("prior of the codes: bits a digit", bits["prior, any class"], at_most=budget(112, quick=160), unit="bits")
 gain = bits["prior, any class"] - bits["prior, class told"]
