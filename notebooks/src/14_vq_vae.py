@@ -123,12 +123,15 @@ quantization_loss = ex.quantization_loss.check(quantization_loss)
 
 # %%
 K, K_MANY = 32, 128
-N_FEW, EPOCHS_FEW, EPOCHS = budget(20_000, quick=1500), budget(3, quick=2), budget(5, quick=6)
+N_FEW, EPOCHS_FEW, EPOCHS = budget(10_000, quick=1500), budget(3, quick=2), budget(5, quick=6)
 
 
 def pixel_loss(images, reconstruction):
     """Cross-entropy plus ten times the squared error, both means over the pixels; shape (n,)."""
-    cross_entropy, error = keras.ops.binary_crossentropy(images, reconstruction), keras.ops.square(images - reconstruction)
+    cross_entropy, error = (
+        keras.ops.binary_crossentropy(images, reconstruction),
+        keras.ops.square(images - reconstruction),
+    )
     return keras.ops.mean(cross_entropy + 10 * error, axis=(1, 2, 3))
 
 
@@ -174,7 +177,13 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** By gradients half of the 128 entries are never chosen by any of the 245,000 vectors of the validation digits. Moving averages lose fewer, since an entry goes all the way to its vectors and not a small step towards them. Revival keeps all of them, and the reconstruction is better for it, in the same time. None of the three losses would have told you: it falls each time. So count.
+#
+# The **perplexity** is the exponential of the entropy of the entries' shares. It is 128 if all are chosen equally often, and 1 if always the same one is. `VQVAE` reports it in each epoch, of one batch of 64 digits; here it is of all validation digits.
+#
+# ### How many entries?
+#
+# More entries make a better picture and a dearer code. In trials on validation digits, 128 entries had a mean squared error (MSE) of 0.0026 at 18.8 bytes a digit, once the code was compressed as in section 6, and 32 entries 0.0030 at 14. We take 32.
 #
 # Now the model that the rest of the lesson uses, with revival, on all training digits.
 
@@ -199,7 +208,7 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** Digits come through well, with strokes a little smoother than before. The last two columns are the worst of all test digits: a stray line beside the digit, or strokes so thick that they run into each other, are seldom in training, and no entry stands for them. In the grids neighbours in grey need not be alike: the entries have no order, so the grey value of a number means nothing. What can be seen is that the background is not one number but several. (Half of the numbers could be spared there, one would think. The prior will.)
 #
 # ## 3. One after another
 #
@@ -250,10 +259,10 @@ fields["both stacks"] = fields["vertical"] | fields["horizontal"]
 before = np.arange(28**2).reshape(28, 28) < 14 * 28 + 14
 blind = {name: 100 * np.mean(~field[before]) for name, field in fields.items()}
 ex.blind_guess.check(blind_guess, blind["plain"])
-maps = np.stack([before, *fields.values()])[..., np.newaxis].astype(float)
-maps[:, 14, 14] = 0.5
+maps = np.where(before, np.stack([before, *fields.values()]), 0.5)[..., np.newaxis] * 0.8
+maps[:, 14, 14] = 1
 names = ["what comes before", *(f"{name}: {share:.0f}%\nnot seen" for name, share in blind.items())]
-plotting.image_rows({"seen in white,\nthe centre in grey": maps}, column_titles=names)
+plotting.image_rows({"seen: light, blind: black,\nnot before it: grey": maps}, column_titles=names)
 
 # %% [markdown]
 # **What to notice.** A pile of plain masked layers has a **blind spot**, a triangle above and to the right, however many layers there are. It is easily overlooked: the network trains, and its numbers are only a little worse. The cure is to divide the work (van den Oord et al. 2016b). A **vertical stack** sees whole rows above. A **horizontal stack** sees the own row to the left, and looks at the vertical one besides. Together they see all that comes before, and nothing else.
@@ -262,7 +271,7 @@ plotting.image_rows({"seen in white,\nthe centre in grey": maps}, column_titles=
 #
 # ## 4. A model of codes
 #
-# The network is told the class, for half of the training digits; for the others the label is zeros, which means "any class". So one network serves for both.
+# The network is told the class, for a quarter of the training digits; for the others the label is zeros, which means "any class". So one network serves for both.
 
 
 # %%
@@ -275,7 +284,7 @@ def classes(labels):
 
 
 told = classes(y_train)
-told[np.random.default_rng(SEED).random(len(told)) < 0.5] = 0
+told[np.random.default_rng(SEED).random(len(told)) < 0.75] = 0
 keras.utils.set_random_seed(SEED)
 prior = build_pixel_cnn((7, 7), K, filters=32, n_blocks=6, first_size=3, n_classes=10)
 epochs = budget(8, quick=6)
@@ -357,7 +366,11 @@ rows |= {f"completion {i + 1}": thrice[10 * i : 10 * i + 10] for i in range(3)}
 plotting.image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** Numbers at random give strokes, but no digit: an entry knows what a stroke looks like, and only the prior knows how strokes go together. At temperature 1 the odds are taken as they are. Some of the digits are good, some are none. A **temperature** below 1 divides the logits by it, which makes likely numbers likelier. At 0.5 nearly all are digits, and there are many ones, sevens and nines among them: what is gained in looks is lost in variety. Told the class, the network mostly draws it.
+#
+# Completion needs no training of its own. The upper four rows of the code are given, the three below are drawn, three times over. A seven stays a seven, where the upper half leaves no choice; where it does, as in the five, the draws differ. A VAE can't do this without more ado.
+#
+# And what did telling the class save? About four bits. A perfect model could save at most $\log_2 10 = 3.3$, for that is what the class is worth to one who doesn't know it: with all ten classes asked one by one, it could say as much about "any class" itself. Ours saves more, so its answer to "any class" is not yet as good as its answers to a class.
 #
 # ## 5. Pixels, one after another
 #
@@ -373,7 +386,7 @@ def pixel_pair(images, rng):
 
 keras.utils.set_random_seed(SEED)
 pixel_cnn, epochs = build_pixel_cnn((28, 28), 2, n_blocks=budget(10, quick=4)), 1
-batches = FreshBatches(x_train, pixel_pair, batch_size=budget(16, quick=32), seed=SEED)
+batches = FreshBatches(x_train[: budget(40_000, quick=3500)], pixel_pair, batch_size=budget(16, quick=32), seed=SEED)
 steps = epochs * len(batches)
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=2e-3, warmup_steps=steps // 20)
 pixel_cnn.compile(keras.optimizers.Adam(schedule), loss=categorical_nll, **fast(pixel_cnn, steps))
@@ -405,7 +418,8 @@ from_lesson_09 = {row["model"]: -float(row["bound_5000"]) for row in stored_tabl
 in_order = {name: nats[name].mean() for name in ("independent pixels", "PixelCNN, this lesson")}
 in_order |= {"VAE (bound)": from_lesson_09["vae_50"], "IWAE (bound)": from_lesson_09["iwae_50"]}
 in_order |= {name: nats[name].mean() for name in ("PixelCNN, stored", "entropy of the coins")}
-plotting.bars(in_order, "nats a digit")
+plotting.bars(in_order, "nats a digit", significant=4)
+
 
 # %%
 def rows_above(n):
@@ -424,7 +438,9 @@ by_pixels |= {"completion 1": completions[:10], "completion 2": completions[10:]
 plotting.image_rows({name: pixels[..., np.newaxis].astype(float) for name, pixels in by_pixels.items()})
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is a little behind the bounds of lesson 09, after one epoch. The stored one is ahead of them. Mind that theirs are *bounds*: the VAE's own likelihood may be better than we can show. The PixelCNN's number is exact. Published for a PixelCNN on this task are 81.30 nats (van den Oord et al. 2016).
+#
+# What it draws is rougher than its likelihood. Strokes are right from place to place, while the whole is often no digit: each pixel is drawn from its neighbourhood, nobody has a plan. A VAE's draws have one, and are worse predictions of every single pixel. A likelihood is no measure of looks, nor the other way round.
 #
 # <details><summary><b>An open question.</b> Somebody reports 78 nats for a network like ours, trained and tested on digits whose pixels are white where the grey value is above 1/2. Is it better?</summary>
 #
@@ -505,14 +521,14 @@ print(f"above the cross-entropy: {100 * (len(stream) / ideal - 1):.3f} %")
 
 
 # %%
-def saved(picture, **options):
-    """A grey 8-bit picture as a file: its bytes, and the picture that comes out of it again."""
+def saved(picture, mode="L", **options):
+    """A grey picture as a file, 8 bits a pixel or 1 (mode "1"): its bytes, and the picture that comes out of it."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, **options)
+    Image.fromarray(picture).convert(mode).save(file, **options)
     return len(file.getvalue()), np.asarray(Image.open(file).convert("L"))
 
 
-def mosaic(images):
+def as_one_picture(images):
     """Images (n, 28, 28) as one 8-bit picture, 25 a row."""
     rows = np.rint(255 * images).astype(np.uint8).reshape(-1, 25, 28, 28)
     return rows.transpose(0, 2, 1, 3).reshape(-1, 25 * 28)
@@ -523,7 +539,7 @@ def taken_apart(picture):
 
 
 # %%
-whole, table, decoded = mosaic(x_test[: len(sent), :, :, 0]), {}, {}
+whole, table, decoded = as_one_picture(x_test[: len(sent), :, :, 0]), {}, {}
 for name, options in {
     "JPEG, quality 10": {"format": "jpeg", "quality": 10},
     "JPEG, quality 20": {"format": "jpeg", "quality": 20},
@@ -559,7 +575,9 @@ print(f"what the receiver needs: {model_bytes:,} bytes, {model_bytes / len(sent)
 print(f"cheaper than a {rival} mosaic, model and all, from {break_even:,.0f} digits on")
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** With a quarter of JPEG's bytes, and less than half of WebP's, the VQ-VAE is closer to the digits than either at these settings; JPEG needs 94 bytes for the same error. No wonder: it knows nothing but digits. And it owes something. The receiver needs decoder, codebook and prior, 312 kB. For 2,000 digits that is ten times the stream. Only from about 16,000 digits on is it cheaper than a mosaic, model and all.
+#
+# Headers matter, too: look how much dearer a file for each digit is. Always ask which of the two a paper's "PNG" is.
 #
 # Without loss the same can be done with black and white pixels: the PixelCNN's nats are a coder's bits. Its rivals get all binarised test digits at once, eight pixels a byte.
 
@@ -569,14 +587,15 @@ black_and_white = {
     "PNG": {"format": "png", "optimize": True},
     "WebP": {"format": "webp", "lossless": True, "method": 6},
 }
-lossless = {name: saved(mosaic(binary[: len(sent)]), **options)[0] for name, options in black_and_white.items()}
+as_one = as_one_picture(binary[: len(sent)])
+lossless = {name: saved(as_one, mode="1", **options)[0] for name, options in black_and_white.items()}
 lossless["bz2"] = len(bz2.compress(packed.tobytes(), 9))
 lossless = {name: size / len(sent) for name, size in lossless.items()}
 lossless |= {name: values[: len(sent)].mean() / np.log(2) / 8 for name, values in nats.items() if "PixelCNN" in name}
 plotting.bars(lossless, "bytes a binarised digit")
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** Lossless codecs look for repetitions and edges; a coin's toss has neither. The pixel model is told the odds of each coin by what lies around it, and needs 40% less than the best of them, again without counting its own bytes. (Nobody has written a stream here: its length follows from the nats, as section 6 showed to within a few hundredths of a percent. Decoding pixel by pixel takes 784 passes through the network.)
 #
 # ## 7. Bits back
 #
@@ -588,7 +607,7 @@ plotting.bars(lossless, "bytes a binarised digit")
 vae, STEP = build_dense_vae(50, seed=SEED), 1 / 16
 load_checkpoint(vae, "vae_50")
 gaussian, coins = (
-    constriction.stream.model.QuantizedGaussian(-2000, 2000),
+    constriction.stream.model.QuantizedGaussian(-128, 128),
     constriction.stream.model.Bernoulli(perfect=False),
 )
 OF_PRIOR = np.zeros(50), np.full(50, 1 / STEP)
@@ -601,22 +620,21 @@ def posterior(image):
 
 
 def pixels_given(z):
-    return (
-        vae.decoder.predict_on_batch((z * STEP)[np.newaxis].astype(np.float32))
-        .ravel()
-        .astype(float)
-        .clip(1e-6, 1 - 1e-6)
-    )
+    """How likely each pixel is white, of a code in steps."""
+    likely = vae.decoder.predict_on_batch((z * STEP)[np.newaxis].astype(np.float32))
+    return likely.ravel().astype(float).clip(1e-6, 1 - 1e-6)
 
 
 # %%
 def push(coder, image):
+    """Puts an image on the stack."""
     z = coder.decode(gaussian, *posterior(image))
     coder.encode_reverse(image.ravel(), coins, pixels_given(z))
     coder.encode_reverse(z, gaussian, *OF_PRIOR)
 
 
 def pop(coder):
+    """Takes the latest image off the stack."""
     z = coder.decode(gaussian, *OF_PRIOR)
     image = coder.decode(coins, pixels_given(z)).reshape(28, 28)
     coder.encode_reverse(z, gaussian, *posterior(image))
@@ -634,14 +652,14 @@ paid = (coder.num_bits() - before) / len(some)
 back = np.stack([pop(coder) for _ in some])[::-1]
 as_images = some[..., np.newaxis].astype(np.float32)
 elbo_bits = sum(negative_elbo_terms(vae, as_images, 20, seed=SEED)) / np.log(2)
-rate = negative_elbo_terms(vae, as_images, 1, seed=SEED)[1] / np.log(2)
-print(f"paid {paid:.2f} bits a digit; negative ELBO {elbo_bits.mean():.2f}")
+freed = np.mean([np.log2(np.sqrt(2 * np.pi * np.e) * posterior(image)[1]).sum() for image in some])
+print(f"paid {paid:.2f} bits a digit; negative ELBO {elbo_bits.mean():.2f}; without bits back {paid + freed:.0f}")
 print(
     f"all images back: {np.array_equal(back, some)}; the first bits too: {np.array_equal(coder.get_compressed(), start)}"
 )
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** The images cost what the negative ELBO says, to a third of a bit, and with all of them the first bits come back, too. Without bits back it would be three times as much. So a better bound is a shorter file, word for word: that is what a nat means. It works on a chain of images only, and somebody must have bits to begin with. (The codes' range ends at ±8. In a first version it was ±125, and the coder, which keeps a little probability for each step of the range, drew a code from its far end once in a few hundred images. Each such image cost some two thousand bits.)
 #
 # ## What you should see
 
@@ -658,7 +676,7 @@ dead = K_MANY - np.sum(usage["by gradients"] > 0)
 expect("unused entries without averages and revival", dead, at_least=1)
 expect("prior of the codes: bits a digit", bits["prior, any class"], at_most=budget(112, quick=160), unit="bits")
 gain = bits["prior, any class"] - bits["prior, class told"]
-expect("what the class saves", gain, at_least=budget(1, quick=0), at_most=budget(np.log2(10), quick=8), unit="bits")
+expect("what the class saves", gain, at_least=budget(2, quick=0), unit="bits")
 
 # %%
 published = "81.30, van den Oord et al. 2016"
