@@ -438,7 +438,7 @@ by_pixels |= {"completion 1": completions[:10], "completion 2": completions[10:]
 plotting.image_rows({name: pixels[..., np.newaxis].astype(float) for name, pixels in by_pixels.items()})
 
 # %% [markdown]
-# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is a little behind the bounds of lesson 09, after one epoch. The stored one is ahead of them. Mind that theirs are *bounds*: the VAE's own likelihood may be better than we can show. The PixelCNN's number is exact. Published for a PixelCNN on this task are 81.30 nats (van den Oord et al. 2016).
+# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is a little behind the bounds of lesson 09, after one epoch. The stored one is ahead of them. Mind that theirs are *bounds*: the VAE's own likelihood may be better than we can show. The PixelCNN's number is exact. Published for a PixelCNN are 81.30 nats (van den Oord et al. 2016), on a draw of binary digits of their own.
 #
 # What it draws is rougher than its likelihood. Strokes are right from place to place, while the whole is often no digit: each pixel is drawn from its neighbourhood, nobody has a plan. A VAE's draws have one, and are worse predictions of every single pixel. A likelihood is no measure of looks, nor the other way round.
 #
