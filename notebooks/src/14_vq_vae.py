@@ -204,9 +204,7 @@ def round_weights(model):
 
 vq_vae = train_vq_vae(x_train, EPOCHS, "VQ-VAE", K, **kinds["with revival"])
 round_weights(vq_vae)
-codes = {
-    part: numbers_of(vq_vae, images) for part, images in {"train": x_train, "valid": x_valid, "test": x_test}.items()
-}
+codes = {"train": numbers_of(vq_vae, x_train), "test": numbers_of(vq_vae, x_test)}
 drawn_again = predict_in_batches(vq_vae, x_test)
 errors = np.mean((drawn_again - x_test) ** 2, axis=(1, 2, 3))
 counts = np.bincount(codes["test"].ravel(), minlength=K)
