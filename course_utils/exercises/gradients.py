@@ -44,7 +44,7 @@ def _difference(name, got, wanted):
     if not wanted.any():
         return f"No gradient by `{name}` may pass, and one does: see ops.stop_gradient" if got.any() else None
     if not got.any():
-        return f"No gradient by `{name}` comes through. {REMEDY}"
+        return f"No gradient by `{name}` comes through: it cancels or is held by ops.stop_gradient. Or else: {REMEDY}"
     if np.allclose(got, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()):
         return None
     factor = np.sum(got * wanted) / np.sum(wanted * wanted)

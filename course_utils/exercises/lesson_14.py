@@ -8,10 +8,14 @@ from course_utils.exercises import Prediction, as_array, as_whole, exercise
 blind_guess = Prediction(
     "blind_guess",
     "Of the pixels before the one in the middle, which share does a pile of plain masked convolutions never see, "
-    "however many there are? In percent; within 8 counts as right.",
+    "however many there are? A number from 0 to 100; within 8 counts as right.",
     "Each layer looks up by one row and, in that row, right by one column. What is above and further to the right than "
-    "one column a row takes a way through pixels that are masked. That is a triangle, about a fifth of the field here, a quarter of an endless one.",
-    "One layer reaches one row up and one column right. Where is a pixel that is one row up and two columns right?",
+    "one column a row takes a way through pixels that are masked. That is a triangle, about a fifth of the "
+    "field here, a "
+    "quarter of an endless one.",
+    "One layer reaches one row up, and there one column left and right of its own. Can two layers reach the "
+    "pixel that is "
+    "one row up and two columns right?",
     unit="%",
     within=8,
 )
@@ -20,7 +24,8 @@ bytes_guess = Prediction(
     "bytes_guess",
     "How many bytes does a digit take on average, once the prior's probabilities have coded its 49 numbers? Within 3 "
     "counts as right.",
-    "49 numbers of 5 bits each are 30.6 bytes. The shares of the entries alone save a little; what has come so far says "
+    "49 numbers of 5 bits each are 30.6 bytes. The shares of the entries alone save a little; what has come so "
+    "far says "
     "much about what comes next, so that a number costs about two bits.",
     "Without any knowledge it is 49 · 5 bits. The cross-entropy in bits, from the training above, divided by 8?",
     unit="bytes",
@@ -186,48 +191,58 @@ def _shape_and_order(sampled):
 
 
 def _keeps_what_is_known(sampled):
-    start, known = np.array([[[3, 4, 0], [4, 4, 4]]]), np.array([[True, True, True], [False, False, True]])
+    start, known = np.array([[[0, 1, 2], [4, 4, 4]]]), np.array([[True, True, True], [False, False, True]])
     got = sampled(_chain, start, known, np.random.default_rng(0))
     if not np.array_equal(got[:, known], start[:, known]):
         return f"Known entries stay: {start[0].tolist()} where `known`; yours is {got[0].tolist()}"
-    if not np.array_equal(got[0, 1, :2], [1, 2]):
-        return f"After a known row 3, 4, 0 come 1 and 2; yours has {got[0, 1, :2].tolist()}. Start from `values`"
+    if not np.array_equal(got[0, 1, :2], [3, 4]):
+        return (
+            f"After a known row 0, 1, 2 come 3 and 4; yours has {got[0, 1, :2].tolist()}. Known entries must be "
+            f"in place "
+            "before the first question: start from `values`"
+        )
     return None
 
 
-def _draws_by_odds(sampled):
-    odds = np.array([0.1, 0.6, 0.3])
+def _draws_by_probabilities(sampled):
+    probabilities = np.array([0.1, 0.6, 0.3])
 
     def predict(values):
-        return np.broadcast_to(odds, (*values.shape, 3))
+        return np.tile(probabilities, (*values.shape, 1))
 
-    got = sampled(predict, np.zeros((1000, 1, 6), int), np.zeros((1, 6), bool), np.random.default_rng(0)).astype(int)
+    def drawn(seed):
+        return sampled(predict, np.zeros((1000, 1, 6), int), np.zeros((1, 6), bool), np.random.default_rng(seed))
+
+    got = drawn(0).astype(int)
     shares = np.bincount(got.ravel(), minlength=3)[:3] / got.size
     if shares[1] == 1:
-        return "Yours takes the likeliest value each time. Draw: with odds of 0.6 six times in ten"
+        return "Yours takes the likeliest value each time. Draw: with probabilities of 0.6 six times in ten"
     if len(np.unique(got[:, 0], axis=0)) < 20:
         return "Each grid of the batch needs its own draw, independent of the others'"
-    if np.abs(shares - odds).max() > 0.04:
-        return f"With odds of {odds} the shares drawn are {shares.round(3)}"
+    if np.abs(shares - probabilities).max() > 0.04:
+        return f"With probabilities of {probabilities} the shares drawn are {shares.round(3)}"
+    if not np.array_equal(drawn(0), got) or np.array_equal(drawn(1), got):
+        return "Draw with `rng`: the same seed makes the same grids, another seed makes others"
     return None
 
 
 @exercise(
-    checks=[_shape_and_order, _keeps_what_is_known, _draws_by_odds],
+    checks=[_shape_and_order, _keeps_what_is_known, _draws_by_probabilities],
     hint="`np.argwhere(~known)` lists the unknown places in reading order. For one place, `predict(values)[:, i, j]` "
-    "has a row of odds for each grid; a uniform number for each, compared with the cumulative odds, draws from them.",
+    "has a row of probabilities for each grid; a uniform number for each, compared with the cumulative "
+    "probabilities, draws from them.",
     returns=as_whole,
 )
 def sampled(predict, values, known, rng):
     """The grids with their unknown entries drawn one after the other, in reading order.
 
-    predict: function of grids (n, rows, columns) to odds (n, rows, columns, k), where an entry's odds depend on the
+    predict: function of grids (n, rows, columns) to probabilities (n, rows, columns, k), where an entry's probabilities depend on the
     entries before it alone; values (n, rows, columns); known (rows, columns), boolean; rng: NumPy's Generator.
     """
     values = values.copy()
     for row, column in np.argwhere(~known):
-        odds = predict(values)[:, row, column]
-        values[:, row, column] = np.argmax(np.log(odds + 1e-30) + rng.gumbel(size=odds.shape), axis=1)
+        probabilities = predict(values)[:, row, column]
+        values[:, row, column] = np.argmax(np.log(probabilities + 1e-30) + rng.gumbel(size=probabilities.shape), axis=1)
     return values
 
 
@@ -249,8 +264,16 @@ def _is_bits(code_length):
     return None
 
 
+def _of_a_long_grid(code_length):
+    got = code_length(np.full((1, 28, 28, 2), 0.5, np.float32), np.zeros((1, 28, 28), int))
+    if not np.isclose(got[0], 784):
+        cause = "A product of so many probabilities is 0 in the computer: first the logarithms, then their sum"
+        return f"784 tosses of a coin cost 784 bits; yours says {got[0]:.4g}. {cause if np.isinf(got[0]) else ''}"
+    return None
+
+
 @exercise(
-    checks=[_is_bits],
+    checks=[_is_bits, _of_a_long_grid],
     hint="`np.take_along_axis(probabilities, values[..., np.newaxis], axis=-1)` picks for each entry the probability "
     "of its value. Each costs -log2 of that; sum over all axes but the first.",
     returns=as_array,

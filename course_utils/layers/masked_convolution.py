@@ -49,7 +49,9 @@ class MaskedConv2D(layers.Layer):
         stacks: van den Oord et al., Conditional image generation with PixelCNN decoders, 2016, section 2.2.
     """
 
-    def __init__(self, filters, kernel_size, *, mask, stack="plain", use_bias=True, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self, filters, kernel_size, *, mask, stack="plain", use_bias=True, kernel_initializer="glorot_uniform", **kwargs
+    ):
         super().__init__(**kwargs)
         self.filters = check_whole("filters", filters)
         self.kernel_size = check_whole("kernel_size", kernel_size)

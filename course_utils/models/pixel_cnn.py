@@ -60,5 +60,7 @@ def _block(above, left, filters):
     """A step of the vertical stack, and one of the horizontal stack that looks at it."""
     step = {"filters": filters, "kernel_size": 3, "mask": "B"}
     above = layers.Add()([above, MaskedConv2D(stack="vertical", use_bias=False, **step)(layers.ReLU()(above))])
-    x = layers.Add()([MaskedConv2D(stack="horizontal", **step)(layers.ReLU()(left)), layers.Conv2D(filters, 1)(layers.ReLU()(above))])
+    x = layers.Add()(
+        [MaskedConv2D(stack="horizontal", **step)(layers.ReLU()(left)), layers.Conv2D(filters, 1)(layers.ReLU()(above))]
+    )
     return above, layers.Add()([left, layers.Conv2D(filters, 1, use_bias=False)(layers.ReLU()(x))])

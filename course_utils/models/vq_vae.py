@@ -71,8 +71,8 @@ def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), n_blocks=2, image_sh
         A `VQVAE`, its code a grid of `height / 2ⁿ` rows and `width / 2ⁿ` columns for n levels.
 
     Raises:
-        ValueError: if a width is not a positive whole number, `filters` is empty, `image_shape` has not three numbers or
-            a side can't be halved, an argument of the quantizer is out of its range, or Keras is set to
+        ValueError: if a width is not a positive whole number, `filters` is empty, `image_shape` has not three numbers
+            or a side can't be halved, an argument of the quantizer is out of its range, or Keras is set to
             `channels_first`.
 
     Reference:

@@ -22,7 +22,7 @@
 # %% [markdown]
 # # VQ-VAE and PixelCNN: whole numbers for a code, and bytes one can count
 #
-# All codes so far were real numbers. Here a digit becomes 49 whole numbers, each from 0 to 31. Such a code can be written to a file. A model that predicts one number from those before it draws new digits, finishes half of one, and tells a coder which numbers are likely. In the end there is a file, its bytes are counted, and the digits come out of it again.
+# All codes so far were real numbers. Here a digit becomes 49 whole numbers, each from 0 to 31. Such a code can be written to a file. A model that predicts one number from those before it draws new digits, finishes half of one, and tells a coder which numbers are likely. In the end there is a file, its bytes are counted, and the same numbers come out of it again.
 #
 # **You will learn**
 #
@@ -55,7 +55,7 @@ from course_utils.models import build_dense_vae, build_pixel_cnn, build_vq_vae
 from course_utils.training import callbacks, fast
 from PIL import Image
 from scipy.special import softmax
-from scipy.stats import entropy
+from scipy.stats import entropy, norm
 
 import keras
 
@@ -71,7 +71,7 @@ x_train, y_train, x_valid, y_valid, x_test, y_test, _ = mnist
 #
 # $$k_{ij} = \arg\min_k \lVert z_{ij} - e_k \rVert .$$
 #
-# The decoder sees the entries only. So a digit can be written down as the 49 numbers $k_{ij}$, five bits each, 30.6 bytes. That is a **VQ-VAE** (vector-quantised; van den Oord et al. 2017). The name says variational, but there is no noise in it and no KL term that changes: it is an autoencoder whose code is a choice.
+# The decoder sees the entries only. So a digit can be written down as the 49 numbers $k_{ij}$, five bits each, 30.6 bytes. That is a **VQ-VAE** (vector-quantised; van den Oord et al. 2017). The name says variational, but there is no noise in it, and the KL term from a prior in which all entries are equally likely is a constant. It is an autoencoder whose code is a choice.
 #
 # ### Exercise 1: the nearest entry
 
@@ -87,7 +87,7 @@ nearest_entries = ex.nearest_entries.check(nearest_entries)
 # %% [markdown]
 # ### A gradient where there is none
 #
-# A small step of $z$ does not change which entry is nearest. So the gradient through $\arg\min$ is zero wherever there is one, and the encoder would never learn. The way out is bold: send the gradient that arrives at the entry straight on to the vector, as if nothing had been replaced. That is the **straight-through** estimator. It is wrong by as much as the vector is away from its entry, so the two should be near.
+# A small step of $z$ does not change which entry is nearest. So the gradient through $\arg\min$ is zero wherever there is one, and the encoder would never learn. The way out is bold: send the gradient that arrives at the entry straight on to the vector, as if nothing had been replaced. That is the **straight-through** estimator. The further a vector is from its entry, the more wrong it is, so the two should be near.
 #
 # ### Exercise 2: straight through
 
@@ -121,11 +121,13 @@ quantization_loss = ex.quantization_loss.check(quantization_loss)
 # %% [markdown]
 # ## 2. Dead codes
 #
-# There is a better teacher for the codebook than the gradient. The best place for an entry is the mean of the vectors that choose it, as in k-means. Keep a **moving average** of how many there are in a batch, $N_k$, and of their sum, $m_k$. With $n_k$ vectors in this batch that chose $k$, and $\gamma = 0.99$,
+# There is another teacher for the codebook. The best place for an entry is the mean of the vectors that choose it, as in k-means. Keep a **moving average** of how many there are in a batch, $N_k$, and of their sum, $m_k$. With $n_k$ vectors in this batch that chose $k$, and $\gamma = 0.99$,
 #
 # $$N_k \leftarrow \gamma N_k + (1 - \gamma)\, n_k, \qquad m_k \leftarrow \gamma m_k + (1 - \gamma) \sum_{k(z) = k} z, \qquad e_k = m_k / N_k .$$
 #
-# Either way an entry that no vector chooses never moves, so no vector ever will choose it. It is **dead**. `VectorQuantizer` can bring it back: an entry with $N_k < 1$ is put where a random vector of the batch is (Dhariwal et al. 2020). We train all three ways, with a codebook of 128 entries, on a part of the training digits.
+# The codebook term is dropped then; commitment stays. (`VectorQuantizer` does both, and the lines of the three exercises are in it.)
+#
+# Either way an entry that no vector chooses stays where it is: there is no gradient, and $N_k$ and $m_k$ shrink alike. It can only wait until a vector comes its way, which seldom happens. It is **dead**. `VectorQuantizer` can bring it back: an entry with $N_k < 1$ is put where a random vector of the batch is (Dhariwal et al. 2020). A batch of 64 digits has 3,136 vectors, so each of 128 entries has 24.5 on average. In the first batches nearly all entries are moved in this way, so they start among the vectors. We train all three ways, with a codebook of 128 entries, on a part of the training digits.
 #
 # The loss asks for a small squared error, which we shall be measured by. It has the cross-entropy of each pixel besides, for with the squared error alone the training ended in black in six of six trials: most pixels are black, and a sigmoid that says so of all of them has next to no gradient left.
 
@@ -174,9 +176,11 @@ few = {name: train_vq_vae(x_train[:N_FEW], EPOCHS_FEW, name, K_MANY, **options) 
 
 # %%
 usage = {name: np.bincount(numbers_of(model, x_valid).ravel(), minlength=K_MANY) for name, model in few.items()}
+few_errors = {}
 for name, model in few.items():
-    in_use, error = np.sum(usage[name] > 0), np.mean((predict_in_batches(model, x_valid) - x_valid) ** 2)
-    print(f"{name:16} {in_use:3} entries used, perplexity {perplexity(usage[name]):5.1f}, MSE {error:.5f}")
+    few_errors[name] = np.mean((predict_in_batches(model, x_valid) - x_valid) ** 2)
+    in_use = f"{np.sum(usage[name] > 0):3} entries used, perplexity {perplexity(usage[name]):5.1f}"
+    print(f"{name:16} {in_use}, MSE {few_errors[name]:.5f}")
 plotting.curves(
     {name: np.sort(counts)[::-1] + 1 for name, counts in usage.items()},
     "entries, the most used first",
@@ -185,13 +189,13 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** By gradients half of the 128 entries are never chosen by any of the 245,000 vectors of the validation digits. Moving averages lose fewer, since an entry goes all the way to its vectors and not a small step towards them. Revival keeps all of them, and the reconstruction is better for it, in the same time. None of the three losses would have told you: it falls each time. So count.
+# **What to notice.** By gradients half of the 128 entries or more are never chosen by any of the 245,000 vectors of the validation digits. Moving averages lose fewer. They don't reconstruct better for it, in this run. Revival keeps all entries, and with it the error is clearly less; part of that is the better start. The progress bars would not have told you: the loss falls in all three, and the first one has a term more, so they can't be compared. So count.
 #
-# The **perplexity** is the exponential of the entropy of the entries' shares. It is 128 if all are chosen equally often, and 1 if always the same one is. `VQVAE` reports it in each epoch, of one batch of 64 digits; here it is of all validation digits.
+# The **perplexity** is the exponential of the entropy of the entries' shares. It is 128 if all are chosen equally often, and 1 if always the same one is. `VQVAE` reports it for the batches of each epoch; here it is of all validation digits.
 #
 # ### How many entries?
 #
-# More entries make a better picture and a dearer code. In trials on validation digits, 128 entries had a mean squared error (MSE) of 0.0026 at 18.8 bytes a digit, once the code was compressed as in section 6, and 32 entries 0.0030 at 14. We take 32.
+# More entries make a better picture and a dearer code. The rest of the lesson has 32, which was chosen on validation digits by the two: the error, and the bytes that section 6 counts.
 #
 # Now the model that the rest of the lesson uses, with revival, on all training digits. Once it is trained, its weights are rounded to 16 bits. That changes next to nothing, and in section 6 a receiver will have to be sent them.
 
@@ -221,7 +225,7 @@ plotting.image_rows(
 )
 
 # %% [markdown]
-# **What to notice.** Digits come through well, with strokes a little smoother than before. The last two columns are the worst of all test digits: a stray line beside the digit, or strokes so thick that they run into each other, are seldom in training, and no entry stands for them. In the grids neighbours in grey need not be alike: the entries have no order, so the grey value of a number means nothing. What can be seen is that the background is not one number but several. (Half of the numbers could be spared there, one would think. The prior will.)
+# **What to notice.** Digits come through well, with strokes a little smoother than before. The third column from the right is the digit in the middle of all errors, the last two are the worst of all test digits: strokes so thick that they run into each other, and a stray line beside them, for which no entry stands. In the grids neighbours in grey need not be alike: the entries have no order, so the grey value of a number means nothing. What can be seen is that the background is not one number but several.
 #
 # ## 3. One after another
 #
@@ -246,7 +250,7 @@ print(causal_mask(3, False), causal_mask(3, True), sep="\n\n")
 # %% [markdown]
 # ### Exercise 5: a prediction
 #
-# Each masked 3 × 3 layer sees the row above, and in its own row the pixel to the left. Put thirty of them on top of each other, on images of 28 × 28. Look at the output in the middle, at row 14 and column 14. Which share of the pixels before it can it not see?
+# Each masked 3 × 3 layer sees the three pixels above, and in its own row the pixel to the left. Put thirty of them on top of each other, on images of 28 × 28. Look at the output in the middle, at row 14 and column 14. Which share of the pixels before it can it not see?
 
 # %%
 blind_guess = ...  # your prediction, in %
@@ -272,19 +276,20 @@ fields["both stacks"] = fields["vertical"] | fields["horizontal"]
 before = np.arange(28**2).reshape(28, 28) < 14 * 28 + 14
 blind = {name: 100 * np.mean(~field[before]) for name, field in fields.items()}
 ex.blind_guess.check(blind_guess, blind["plain"])
-maps = np.where(before, np.stack([before, *fields.values()]), 0.5)[..., np.newaxis] * 0.8
+seen = np.stack([before, *fields.values()])
+maps = np.where(before | seen, seen, 0.5)[..., np.newaxis] * 0.8
 maps[:, 14, 14] = 1
 names = ["what comes before", *(f"{name}: {share:.0f}%\nnot seen" for name, share in blind.items())]
 plotting.image_rows({"seen: light, blind: black,\nnot before it: grey": maps}, column_titles=names)
 
 # %% [markdown]
-# **What to notice.** A pile of plain masked layers has a **blind spot**, a triangle above and to the right, however many layers there are. It is easily overlooked: the network trains, and its numbers are only a little worse. The cure is to divide the work (van den Oord et al. 2016b). A **vertical stack** sees whole rows above. A **horizontal stack** sees the own row to the left, and looks at the vertical one besides. Together they see all that comes before, and nothing else.
+# **What to notice.** A pile of plain masked layers has a **blind spot**, a triangle above and to the right, however many layers there are. It is easily overlooked: the network trains all the same. The cure is to divide the work (van den Oord et al. 2016b). A **vertical stack** sees whole rows above. A **horizontal stack** sees the own row to the left, and looks at the vertical one besides. Together they see all that comes before, if there are layers enough, and nothing else.
 #
-# `build_pixel_cnn` has the two stacks, each a residual network. One thing in it is ours: to both stacks it adds a learned number for each position. A convolution does not know where it is, and a corner of the picture is black whatever its neighbours say. With ten blocks of 16 channels that was worth 3 nats in equal time, in a trial on validation digits.
+# `build_pixel_cnn` has the two stacks, each a residual network. A block looks one row further: the networks of this lesson, with 6, 10 and 14 blocks, see 8, 13 and 17 rows up. One thing in it is ours: to both stacks it adds a learned bias for each position and channel. A convolution does not know where it is, and a corner of the picture is black whatever its neighbours say. (In one trial with pixels, on validation digits and in equal time, that was worth 3 nats.)
 #
 # ## 4. A model of codes
 #
-# The network is told the class, for a quarter of the training digits; for the others the label is zeros, which means "any class". So one network serves for both.
+# Now for the codes: a PixelCNN on grids of 7 × 7, called the **prior**, as it says what codes are likely before any digit is seen. It is told the class, for a quarter of the training digits; for the others the label is zeros, which means "any class". So one network serves for both.
 
 
 # %%
@@ -321,19 +326,19 @@ shares = (np.bincount(codes["train"].ravel(), minlength=K) + 1) / (codes["train"
 bits = {"5 bits each": 245.0, "by their shares": -np.log2(shares)[codes["test"]].sum(axis=(1, 2)).mean()}
 bits |= {f"prior, {name}": values.mean() / np.log(2) for name, values in cost.items()}
 for name, value in bits.items():
-    print(f"{name:18} {value:6.1f} bits a digit, {value / 49:.2f} a number, {value / 8:5.2f} bytes")
+    print(f"{name:18} {value:6.1f} bits a digit, {value / 49:.2f} a number")
 
 # %% [markdown]
 # ### Exercise 6: draw one after another
 #
-# To draw a grid, draw the first number from its odds, put it in, ask the network again, draw the second, and so on. Numbers that are known already stay. So the same function completes half a digit.
+# To draw a grid, draw the first number from its probabilities, put it in, ask the network again, draw the second, and so on. Numbers that are known already stay. So the same function completes half a digit.
 
 
 # %% tags=["nbval-check-output"]
 def sampled(predict, values, known, rng):
     """The grids with their unknown entries drawn one after the other, in reading order.
 
-    predict: function of grids (n, rows, columns) to odds (n, rows, columns, k), where an entry's odds depend on the
+    predict: function of grids (n, rows, columns) to probabilities (n, rows, columns, k), where an entry's probabilities depend on the
     entries before it alone; values (n, rows, columns); known (rows, columns), boolean; rng: NumPy's Generator.
     """
     return ...  # your code
@@ -346,12 +351,12 @@ sampled = ex.sampled.check(sampled)
 NOTHING = np.zeros((7, 7), bool)
 
 
-def odds_of(network, labels=None, temperature=1.0):
-    """For `sampled`: the network's odds, sharpened by a temperature below 1."""
+def probabilities_of(network, labels=None, temperature=1.0):
+    """For `sampled`: the network's probabilities, sharpened by a temperature below 1."""
 
     def predict(values):
         inputs = values.astype(np.int32) if labels is None else [values.astype(np.int32), labels]
-        return softmax(network.predict_on_batch(inputs) / temperature, axis=-1)
+        return softmax(network.predict_on_batch(inputs).astype(float) / temperature, axis=-1)
 
     return predict
 
@@ -361,18 +366,18 @@ def drawn(labels, temperature=1.0, values=None, known=NOTHING):
     """Digits drawn from the prior, and decoded."""
     values = np.zeros((len(labels), 7, 7), np.int32) if values is None else values
     rng = np.random.default_rng(SEED)
-    numbers = sampled(odds_of(prior, labels, temperature), values, known, rng)
+    numbers = sampled(probabilities_of(prior, labels, temperature), values, known, rng)
     return predict_in_batches(vq_vae.decoder, np.asarray(vq_vae.quantizer.entries(numbers)))
 
 
 at_random = np.random.default_rng(SEED).integers(K, size=(10, 7, 7))
 rows = {"numbers at random": predict_in_batches(vq_vae.decoder, np.asarray(vq_vae.quantizer.entries(at_random)))}
 rows |= {f"temperature {t}": drawn(no_class(10), t) for t in (0.5, 0.8, 1.0)}
-rows["class told,\ntemperature 1.0"] = drawn(classes(range(10)))
+rows["class 0 to 9 told,\ntemperature 1.0"] = drawn(classes(range(10)))
 plotting.image_rows(rows)
 
 # %%
-known, columns = np.arange(7)[:, np.newaxis].repeat(7, axis=1) < 4, range(10)
+known = np.arange(7)[:, np.newaxis].repeat(7, axis=1) < 4
 rows = {"test digit": x_test[:10], "decoded code": predict_in_batches(vq_vae, x_test[:10])}
 rows["upper four rows"] = rows["decoded code"] * (np.arange(28) < 16)[:, np.newaxis, np.newaxis]
 thrice = drawn(no_class(30), values=np.tile(codes["test"][:10], (3, 1, 1)), known=known)
@@ -380,11 +385,11 @@ rows |= {f"completion {i + 1}": thrice[10 * i : 10 * i + 10] for i in range(3)}
 plotting.image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Numbers at random give strokes, but no digit: an entry knows what a stroke looks like, and only the prior knows how strokes go together. At temperature 1 the odds are taken as they are. Some of the digits are good, some are none. A **temperature** below 1 divides the logits by it, which makes likely numbers likelier. At 0.5 nearly all are digits, and there are many ones, sevens and nines among them: what is gained in looks is lost in variety. Told the class, the network mostly draws it.
+# **What to notice.** Numbers at random give strokes, but no digit: an entry knows what a stroke looks like, and only the prior knows how strokes go together. At temperature 1 the probabilities are taken as they are. Some of the digits are good, some are none. A **temperature** below 1 divides the logits by it, which makes likely numbers likelier. At 0.5 nearly all are digits, and most are ones and nines: what is gained in looks is lost in variety. Told the class, the network draws it more often than not.
 #
-# Completion needs no training of its own. The upper four rows of the code are given, the three below are drawn, three times over. A seven stays a seven, where the upper half leaves no choice; where it does, as in the five, the draws differ. A VAE can't do this without more ado.
+# Completion needs no training of its own. The upper four rows of the code are given, the three below are drawn, three times over. Mind what is given: the encoder has seen the whole digit, and a vector of the fourth row looks 27 rows of pixels down. So these rows know something of what is below them, and the draws agree more than they should. What follows from half a picture is seen in section 5, where nothing can leak.
 #
-# And what did telling the class save? About four bits. A perfect model could save at most $\log_2 10 = 3.3$, for that is what the class is worth to one who doesn't know it: with all ten classes asked one by one, it could say as much about "any class" itself. Ours saves more, so its answer to "any class" is not yet as good as its answers to a class.
+# And what did telling the class save? One who predicts "any class" as well as possible would do so by the mean over the classes, $p(k) = \frac1{10} \sum_c p(k \mid c)$, which costs at most $\log_2 10 = 3.3$ bits more than to be told. What is saved beyond that is a weakness of our answer to "any class".
 #
 # ## 5. Pixels, one after another
 #
@@ -404,7 +409,7 @@ batches = FreshBatches(x_train[: budget(40_000, quick=3500)], pixel_pair, batch_
 steps = epochs * len(batches)
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=2e-3, warmup_steps=steps // 20)
 pixel_cnn.compile(keras.optimizers.Adam(schedule), loss=categorical_nll, **fast(pixel_cnn, steps))
-pixel_cnn.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks("pixel by pixel"))
+_ = pixel_cnn.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks("pixel by pixel"))
 
 
 # %%
@@ -418,7 +423,7 @@ nats = {"PixelCNN, this lesson": pixel_nats(pixel_cnn, binary)}
 print(f"PixelCNN: {nats['PixelCNN, this lesson'].mean():.2f} nats a digit")
 
 # %% [markdown]
-# A lesson has no time for more. One of ours learnt for longer (`make checkpoints`; two hours on one core) and is stored. Beside it on one axis: a model that takes all pixels for independent coins, each with its own probability, and lesson 09's two models, a VAE and an importance-weighted autoencoder. Those two know a bound only. It is that of 5,000 codes a digit, which is the tightest we have. And the floor is the entropy of the coins by which the digits were binarised: what no model can foresee.
+# A lesson has no time for more. A larger one, with 14 blocks in place of 10, learnt for 36 epochs (`make checkpoints`; between two and three hours on one core) and is stored. Beside it on one axis: a model that takes all pixels for independent coins, each with its own probability, and lesson 09's two models, a VAE and an importance-weighted autoencoder (which learnt from 60,000 digits, ours from 55,000). Those two know a bound only. It is that of 5,000 codes a digit, which is the tightest we have. And the floor is the entropy of the coins by which the digits were binarised: what no model can foresee.
 
 # %%
 stored = build_pixel_cnn((28, 28), 2, n_blocks=14)
@@ -444,26 +449,26 @@ def rows_above(n):
 upper = rows_above(budget(14, quick=22))
 nothing = np.zeros((10, 28, 28), np.int32)
 by_pixels = {
-    "drawn": sampled(odds_of(stored), nothing, rows_above(budget(0, quick=22)), np.random.default_rng(SEED)),
+    "drawn": sampled(probabilities_of(stored), nothing, rows_above(budget(0, quick=22)), np.random.default_rng(SEED)),
     "upper half of\na test digit": binary[:10] * upper,
 }
-completions = sampled(odds_of(stored), np.tile(binary[:10], (2, 1, 1)), upper, np.random.default_rng(SEED))
+completions = sampled(probabilities_of(stored), np.tile(binary[:10], (2, 1, 1)), upper, np.random.default_rng(SEED))
 by_pixels |= {"completion 1": completions[:10], "completion 2": completions[10:], "truth": binary[:10]}
 plotting.image_rows({name: pixels[..., np.newaxis].astype(float) for name, pixels in by_pixels.items()})
 
 # %% [markdown]
-# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is a little behind the bounds of lesson 09, after one epoch. The stored one is ahead of them. Mind that theirs are *bounds*: the VAE's own likelihood may be better than we can show. The PixelCNN's number is exact. Published for a PixelCNN are 81.30 nats (van den Oord et al. 2016), on a draw of binary digits of their own.
+# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is a little behind the bounds of lesson 09, after one epoch. The stored one is ahead of them. Mind that theirs are *bounds*: the VAE's own likelihood may be better than we can show. The PixelCNN's number is exact. Published for a PixelCNN are 81.30 nats (van den Oord et al. 2016), on digits that were binarised once and for all, which is not quite the same task.
 #
-# What it draws is rougher than its likelihood. Strokes are right from place to place, while the whole is often no digit: each pixel is drawn from its neighbourhood, nobody has a plan. A VAE's draws have one, and are worse predictions of every single pixel. A likelihood is no measure of looks, nor the other way round.
+# What it draws is rougher than its likelihood. Strokes are right from place to place, while the whole is often no digit: each pixel is drawn from its neighbourhood, nobody has a plan. A VAE's draws come from a code, and yet these two VAEs give test digits less probability, as far as their bounds tell. (That is said of these two. Deep VAEs have come below 80 nats: Vahdat & Kautz 2020.) A likelihood is no measure of looks, nor the other way round.
 #
 # <details><summary><b>An open question.</b> Somebody reports 78 nats for a network like ours, trained and tested on digits whose pixels are white where the grey value is above 1/2. Is it better?</summary>
 #
-# It has another task. A threshold makes the same picture each time, while a draw tosses a coin for each grey pixel, and those coins alone cost 45 nats here. Digits by threshold have smooth edges and are easier to predict. Numbers of the two kinds can't be compared, nor those of digits drawn once and for all with those drawn afresh each time they are shown. Published tables mix all three.
+# It has another task. A threshold makes the same picture each time, while a draw tosses a coin for each grey pixel, and those coins alone cost 45.5 nats here. Digits by threshold have smooth edges and are easier to predict. Numbers of the two kinds can't be compared, nor those of digits drawn once and for all with those drawn afresh each time they are shown. Published tables mix all three.
 # </details>
 #
 # ## 6. From nats to bytes
 #
-# A probability is a length: an ideal coder needs $-\log_2 p$ bits for what has the probability $p$ (Shannon 1948). An **entropy coder** comes close to that. We take one from a library, constriction. It is told the 32 odds for each number and writes a stream of bits. The decoder must know the same odds. It does, as they depend on earlier numbers only, which it has decoded already.
+# A probability is a length: an ideal coder needs $-\log_2 p$ bits for what has the probability $p$ (Shannon 1948). An **entropy coder** comes close to that. We take one from a library, constriction. It is told the 32 probabilities for each number and writes a stream of bits. The decoder must know the same probabilities. It does, as they depend on earlier numbers only, which it has decoded already.
 #
 # ### Exercise 7: how long is a code?
 
@@ -479,7 +484,7 @@ code_length = ex.code_length.check(code_length)
 # %% [markdown]
 # ### Exercise 8: a prediction
 #
-# How many bytes will a digit take, once its 49 numbers are coded with the prior's odds?
+# How many bytes will a digit take, once its 49 numbers are coded with the prior's probabilities?
 
 # %%
 bytes_guess = ...  # your prediction, in bytes
@@ -490,8 +495,8 @@ PLACES = [(row, column) for row in range(7) for column in range(7)]
 family = constriction.stream.model.Categorical(perfect=False)
 
 
-def odds_at(numbers, row, column):
-    """The prior's odds of one entry in all digits, from the numbers before it; those behind it count as 0."""
+def probabilities_at(numbers, row, column):
+    """The prior's probabilities of one entry in all digits, from the numbers before it; those behind it count as 0."""
     so_far = np.where(np.arange(49).reshape(7, 7) < 7 * row + column, numbers, 0).astype(np.int32)
     return softmax(predict_in_batches(prior, [so_far, no_class(len(numbers))])[:, row, column], axis=-1)
 
@@ -501,7 +506,7 @@ def compressed(numbers):
     """The digits' numbers (n, 7, 7) as one stream, first entry of all digits first."""
     coder = constriction.stream.queue.RangeEncoder()
     for row, column in PLACES:
-        coder.encode(numbers[:, row, column], family, odds_at(numbers, row, column))
+        coder.encode(numbers[:, row, column], family, probabilities_at(numbers, row, column))
     return coder.get_compressed().tobytes()
 
 
@@ -512,7 +517,7 @@ def decompressed(stream, n):
         np.zeros((n, 7, 7), np.int32),
     )
     for row, column in PLACES:
-        numbers[:, row, column] = coder.decode(family, odds_at(numbers, row, column))
+        numbers[:, row, column] = coder.decode(family, probabilities_at(numbers, row, column))
     return numbers
 
 
@@ -529,9 +534,9 @@ print(
 print(f"above the cross-entropy: {100 * (len(stream) / ideal - 1):.3f} %")
 
 # %% [markdown]
-# **What to notice.** The numbers come out of the stream as they went in, and it is longer than the cross-entropy says by a hundredth of a percent. That was not for free. A decoder that computes the odds in another order, in another batch or on another machine gets other last digits, and one number decoded wrongly makes all later ones wrong. So `odds_at` is the same function for both, number by number, and hides what the decoder can't know yet.
+# **What to notice.** The numbers come out of the stream as they went in, and it is longer than the cross-entropy says by two hundredths of a percent. That was not for free. A decoder that computes the probabilities in another order, in another batch or on another machine gets other last digits, and one number decoded wrongly makes all later ones wrong. So `probabilities_at` is the same function for both, number by number, and hides what the decoder can't know yet.
 #
-# Is that good? Here are the codecs that everybody has. A file of its own for each digit pays for its header again and again; a mosaic of all digits in one picture pays once, so it is the fair rival.
+# Is that good? Here are the codecs that everybody has. A file of its own for each digit pays for its header again and again; a mosaic of all these digits in one picture pays once, so it is the fair rival.
 
 
 # %%
@@ -555,10 +560,11 @@ def taken_apart(picture):
 # %%
 whole, table, decoded = as_one_picture(x_test[: len(sent), :, :, 0]), {}, {}
 for name, options in {
-    "JPEG, quality 10": {"format": "jpeg", "quality": 10},
-    "JPEG, quality 20": {"format": "jpeg", "quality": 20},
+    "JPEG, quality 10": {"format": "jpeg", "quality": 10, "optimize": True},
+    "JPEG, quality 20": {"format": "jpeg", "quality": 20, "optimize": True},
     "WebP, quality 0": {"format": "webp", "quality": 0, "method": 6},
-    "WebP, quality 5": {"format": "webp", "quality": 5, "method": 6},
+    "WebP, quality 2": {"format": "webp", "quality": 2, "method": 6},
+    "AVIF, quality 10": {"format": "avif", "quality": 10, "speed": 0},
     "PNG": {"format": "png", "optimize": True},
     "WebP, lossless": {"format": "webp", "lossless": True, "method": 6},
 }.items():
@@ -566,56 +572,74 @@ for name, options in {
     alone = [saved(np.rint(255 * image[..., 0]).astype(np.uint8), **options)[0] for image in x_test[:100]]
     decoded[name] = taken_apart(picture)
     table[name] = size / len(sent), np.mean(alone), np.mean((decoded[name] - x_test[: len(sent)]) ** 2)
-table["VQ-VAE and prior"] = bytes_a_digit, np.nan, np.mean(errors[: len(sent)])
+own_files = np.mean([len(compressed(sent[i : i + 1])) for i in range(budget(20, quick=3))])  # in words of 32 bits
+table["VQ-VAE and prior"] = bytes_a_digit, own_files, np.mean(errors[: len(sent)])
 print(f"{'':18}{'mosaic':>10}{'own file':>10}   bytes a digit")
 for name, (size, alone, error) in table.items():
     print(f"{name:18}{size:10.1f}{alone:10.1f}   MSE {error:.4f}")
 
 # %%
-shown = [*range(8), *order[[-2, -1]]] if len(sent) == len(x_test) else [*range(10)]
+worst = int(np.argmax(errors[: len(sent)]))
+shown = [*range(9), worst]
 rows = {"test digit": x_test[shown]}
-rows |= {
-    f"{name},\n{table[name][0]:.0f} bytes": decoded[name][shown] for name in ("WebP, quality 0", "JPEG, quality 10")
-}
+for name in ("WebP, quality 0", "JPEG, quality 10", "AVIF, quality 10"):
+    rows[f"{name},\n{table[name][0]:.0f} bytes"] = decoded[name][shown]
 rows[f"VQ-VAE and prior,\n{bytes_a_digit:.0f} bytes"] = drawn_again[shown]
 plotting.image_rows(rows)
 
 # %%
 needed = [*vq_vae.decoder.weights, vq_vae.quantizer.codebook, *prior.weights]
 model_bytes = 2 * sum(int(np.prod(weight.shape)) for weight in needed)  # 16 bits each
-rival = "WebP, quality 0"
+rival = "AVIF, quality 10"
 break_even = model_bytes / (table[rival][0] - bytes_a_digit)
 print(f"what the receiver needs: {model_bytes:,} bytes, {model_bytes / len(sent):.0f} for each of {len(sent):,} digits")
 print(f"cheaper than a {rival} mosaic, model and all, from {break_even:,.0f} digits on")
 
 # %% [markdown]
-# **What to notice.** With a quarter of JPEG's bytes, and less than half of WebP's, the VQ-VAE is closer to the digits than either at these settings; JPEG needs 94 bytes for the same error. No wonder: it knows nothing but digits. And it owes something. The receiver needs decoder, codebook and prior, 312 kB. For 2,000 digits that is ten times the stream. Only from about 16,000 digits on is it cheaper than a mosaic, model and all.
+# **What to notice.** The best of the codecs, AVIF, needs three times the bytes for the same error, JPEG six times; WebP at quality 0 needs more than twice, for nearly twice the error. No wonder: ours knows nothing but digits. And it owes something. The receiver needs decoder, codebook and prior, 312 kB. For 2,000 digits that is eleven times the stream. Only from about 11,000 digits on is it cheaper than an AVIF mosaic, model and all. (The last column of the figure is the worst of these digits for the VQ-VAE.)
 #
 # Headers matter, too: look how much dearer a file for each digit is. Always ask which of the two a paper's "PNG" is.
 #
-# Without loss the same can be done with black and white pixels: the PixelCNN's nats are a coder's bits. Its rivals get all binarised test digits at once, eight pixels a byte.
+# Without loss the same can be done with black and white pixels: the PixelCNN's nats are a coder's bits. Its rivals get the same 2,000 binarised digits at once. PNG has eight pixels a byte; bz2 is better off with one. And there is a rival of its own kind, the idea of JBIG, a standard for fax machines: it counts, as it goes, how often a pixel was white after the twelve pixels above and to the left, and needs no model beforehand.
 
 # %%
-packed = np.packbits(binary[: len(sent)])
+CONTEXT = [*((-2, j) for j in (-1, 0, 1)), *((-1, j) for j in (-2, -1, 0, 1, 2)), *((0, j) for j in (-4, -3, -2, -1))]
+
+
+def counted_bits(images):
+    """Bits for binary images (n, 28, 28), if each pixel is predicted by counts of what came after its twelve neighbours."""
+    padded = np.pad(images, ((0, 0), (2, 0), (4, 2)))
+    neighbours = [padded[:, 2 + i : 30 + i, 4 + j : 32 + j] for i, j in CONTEXT]
+    contexts = sum(bit << place for place, bit in enumerate(neighbours))
+    counts, bits = [[0.4, 0.4] for _ in range(2 ** len(CONTEXT))], 0.0
+    for context, pixel in zip(contexts.ravel().tolist(), images.ravel().tolist()):
+        so_far = counts[context]
+        bits -= np.log2(so_far[pixel] / (so_far[0] + so_far[1]))
+        so_far[pixel] += 1
+    return bits
+
+
+# %%
 black_and_white = {
     "PNG": {"format": "png", "optimize": True},
     "WebP": {"format": "webp", "lossless": True, "method": 6},
 }
 as_one = as_one_picture(binary[: len(sent)])
 lossless = {name: saved(as_one, mode="1", **options)[0] for name, options in black_and_white.items()}
-lossless["bz2"] = len(bz2.compress(packed.tobytes(), 9))
+lossless["bz2"] = len(bz2.compress(binary[: len(sent)].astype(np.uint8).tobytes(), 9))
+lossless["counts of 12\nneighbours"] = counted_bits(binary[: len(sent)]) / 8
 lossless = {name: size / len(sent) for name, size in lossless.items()}
 lossless |= {name: values[: len(sent)].mean() / np.log(2) / 8 for name, values in nats.items() if "PixelCNN" in name}
 plotting.bars(lossless, "bytes a binarised digit")
 
 # %% [markdown]
-# **What to notice.** Lossless codecs look for repetitions and edges; a coin's toss has neither. The pixel model is told the odds of each coin by what lies around it, and needs 40% less than the best of them, again without counting its own bytes. (Nobody has written a stream here: its length follows from the nats, as section 6 showed to within a few hundredths of a percent. Decoding pixel by pixel takes 784 passes through the network.)
+# **What to notice.** Lossless codecs look for repetitions and edges; a coin's toss has neither. The pixel model is told the probabilities of each coin by what lies around it, and needs 40% less than bz2. Counting is of its kind, and owes no model; beside that the network gains about a fifth, again without its own bytes. (Nobody has written the last three streams: their length follows from the probabilities, and should be met as closely as above. Decoding takes 784 passes through the network.)
 #
 # ## 7. Bits back
 #
-# And a VAE? It has a bound of $-\log p(x)$ only, and yet one can send an image for just as many bits as the bound says. The obvious way is too dear: draw a code $z$, send it with the prior, then the image given $z$. That costs $-\log p(z) - \log p(x \mid z)$, which is more than the negative ELBO by $-\log q(z \mid x)$, the bits to say which of many equally good codes was drawn.
+# And a VAE? It has a bound of $-\log p(x)$ only, and yet one can send an image for just as many bits as the negative ELBO says. The obvious way is too dear: draw a code $z$, send it with the prior, then the image given $z$. That costs $-\log p(z) - \log p(x \mid z)$, which is more than the negative ELBO by $-\log q(z \mid x)$, the bits to say which of many equally good codes was drawn.
 #
-# But which code is drawn does not matter, so let it carry something. Take a stream of bits that is to be sent anyway, and *decode* $z$ from it with $q(z \mid x)$, as if it had been encoded so. That takes $-\log q(z \mid x)$ bits off the stream. Then encode $x$ and $z$. The receiver decodes $z$, then $x$, computes $q(z \mid x)$, and encodes $z$ with it, which gives those bits back. In the mean an image costs the negative ELBO (Hinton & van Camp 1993; Townsend, Bird & Barber 2019). The coder must work as a stack, last in and first out; constriction's `AnsCoder` does. Codes are real numbers, so they are rounded to steps of 1/16; that is paid once and comes back once.
+# But which code is drawn does not matter, so let it carry something. Take a stream of bits that is to be sent anyway, and *decode* $z$ from it with $q(z \mid x)$, as if it had been encoded so. That takes $-\log q(z \mid x)$ bits off the stream. Then encode $x$ and $z$. The receiver decodes $z$, then $x$, computes $q(z \mid x)$, and encodes $z$ with it, which gives those bits back. In the mean an image costs the negative ELBO (Hinton & van Camp 1993; Townsend, Bird & Barber 2019). The coder must work as a stack, last in and first out; constriction's `AnsCoder` does. Codes are real numbers, so they are rounded to steps of 1/16: finer steps cost more bits for $z$, and as many more come back.
 
 # %%
 vae, STEP = build_dense_vae(50, seed=SEED), 1 / 16
@@ -659,21 +683,36 @@ def pop(coder):
 some, rng = binary[: budget(500, quick=50)], np.random.default_rng(SEED)
 coder = constriction.stream.stack.AnsCoder(rng.integers(2**32, size=100, dtype=np.uint32))  # what is to be sent anyway
 start = coder.get_compressed()
-before = coder.num_bits()
+bits_before = coder.num_bits()
 for image in some:
     push(coder, image)
-paid = (coder.num_bits() - before) / len(some)
+paid = (coder.num_bits() - bits_before) / len(some)
 back = np.stack([pop(coder) for _ in some])[::-1]
 as_images = some[..., np.newaxis].astype(np.float32)
 elbo_bits = sum(negative_elbo_terms(vae, as_images, 20, seed=SEED)) / np.log(2)
-freed = np.mean([np.log2(np.sqrt(2 * np.pi * np.e) * posterior(image)[1]).sum() for image in some])
-print(f"paid {paid:.2f} bits a digit; negative ELBO {elbo_bits.mean():.2f}; without bits back {paid + freed:.0f}")
+print(f"paid {paid:.2f} bits a digit; negative ELBO {elbo_bits.mean():.2f}")
 print(
     f"all images back: {np.array_equal(back, some)}; the first bits too: {np.array_equal(coder.get_compressed(), start)}"
 )
 
+
+# %%
+def bits_of_the_mean(images, step):
+    """Bits for binary images (n, 28, 28) if the code is the mean, rounded to steps, and no bits come back."""
+    mean, _ = predict_in_batches(vae.encoder, images[..., np.newaxis].astype(np.float32))
+    z = step * np.rint(mean / step)
+    of_code = -np.log2(norm.cdf(z + step / 2) - norm.cdf(z - step / 2)).sum(axis=1)
+    likely = predict_in_batches(vae.decoder, z.astype(np.float32))[..., 0].astype(float).clip(1e-6, 1 - 1e-6)
+    return np.mean(of_code + code_length(np.stack([1 - likely, likely], axis=-1), images))
+
+
+valid = binarise(x_valid[:500], np.random.default_rng(SEED))[..., 0].astype(np.int32)
+step = min((0.25, 0.5, 0.75, 1.0), key=lambda step: bits_of_the_mean(valid, step))
+without = bits_of_the_mean(some, step)
+print(f"without bits back, steps of {step:g} (best on validation digits): {without:.1f} bits a digit")
+
 # %% [markdown]
-# **What to notice.** The images cost what the negative ELBO says, to a third of a bit, and with all of them the first bits come back, too. Without bits back it would be three times as much. So a better bound is a shorter file, word for word: that is what a nat means. It works on a chain of images only, and somebody must have bits to begin with. (The codes' range ends at ±8. In a first version it was ±125, and the coder, which keeps a little probability for each step of the range, drew a code from its far end once in a few hundred images. Each such image cost some two thousand bits.)
+# **What to notice.** The images cost what the negative ELBO says, to within a bit, and with all of them the first bits come back, too. Without bits back the best is to send the mean as the code, in coarse steps, and that takes two thirds more. So a better ELBO is a shorter file, word for word. (Lesson 09's tighter bounds are lengths, too, but of cleverer coders: Ruan et al. 2021.) It works on a chain of images only, and somebody must have bits to begin with. (The codes' range ends at ±8. In a first version it was ±125, and the coder, which keeps a little probability for each step of the range, drew a code from its far end once in a few hundred images. Each such image cost some two thousand bits.)
 #
 # ## What you should see
 
@@ -683,29 +722,34 @@ expect(
     "VQ-VAE: test MSE",
     mse,
     at_most=budget(0.0035, quick=0.016),
-    published="0.0041 on training digits, keras.io example",
+    published="about 0.0042 on training digits, keras.io's example (its 0.0444 × variance)",
 )
 expect("entries in use on test digits, of 32", used, at_least=budget(32, quick=28))
 dead = K_MANY - np.sum(usage["by gradients"] > 0)
-expect("unused entries without averages and revival", dead, at_least=1)
+expect("of 128 entries unused: by gradients", dead, at_least=30)
+revived = K_MANY - np.sum(usage["with revival"] > 0)
+expect("of 128 entries unused: with revival", revived, at_most=budget(2, quick=30))
+expect("the same: MSE that revival saves", few_errors["by gradients"] - few_errors["with revival"], at_least=0.0003)
 expect("prior of the codes: bits a digit", bits["prior, any class"], at_most=budget(112, quick=160), unit="bits")
 gain = bits["prior, any class"] - bits["prior, class told"]
-expect("what the class saves", gain, at_least=budget(2, quick=0), unit="bits")
+expect("what the class saves", gain, at_least=budget(1.5, quick=0), at_most=budget(5, quick=10), unit="bits")
 
 # %%
-published = "81.30, van den Oord et al. 2016"
-expect("pixel model, this lesson", nats["PixelCNN, this lesson"].mean(), at_most=budget(93, quick=140), unit="nats")
+published = "81.30 on digits binarised once, van den Oord et al. 2016"
+expect("pixel model, this lesson", nats["PixelCNN, this lesson"].mean(), at_most=budget(91, quick=140), unit="nats")
 expect("pixel model, stored", nats["PixelCNN, stored"].mean(), at_most=84, unit="nats", published=published)
 iwae = from_lesson_09["iwae_50"] - nats["PixelCNN, stored"].mean()
 expect("the same, below the IWAE's bound", iwae, at_least=0, unit="nats")
 expect("blind spot of plain masks, middle of 28 × 28", blind["plain"], at_least=19, at_most=20, unit="%")
 expect("blind spot of both stacks", blind["both stacks"], at_most=0, unit="%")
+expect("pixels seen that do not come before", np.sum(seen & ~before), at_most=0)
 
 # %%
 expect("digits decoded to other numbers than were sent", np.sum(np.any(sent != received, axis=(1, 2))), at_most=0)
 expect("stream above the cross-entropy", 100 * (len(stream) / ideal - 1), at_most=budget(0.1, quick=0.5), unit="%")
 expect("bytes a digit", bytes_a_digit, at_most=budget(14, quick=20), unit="bytes")
 expect("bits back: paid above the negative ELBO", paid - elbo_bits.mean(), at_least=-2, at_most=2, unit="bits")
+expect("without bits back: bits in addition", without - paid, at_least=50, unit="bits")
 expect("images that did not come back", np.sum(np.any(back != some, axis=(1, 2))), at_most=0)
 
 # %% [markdown]
@@ -720,16 +764,16 @@ for row in stored_table("seeds_14"):
 # ## Summary
 #
 # - A VQ-VAE's code is a grid of whole numbers. The choice of the nearest entry has no gradient, so that of the entry is passed straight on to the vector.
-# - Entries that nobody chooses never move. Moving averages and revival keep all of them in use.
+# - Entries that nobody chooses stay where they are. Revival keeps all of them in use.
 # - A PixelCNN predicts each entry from those before it. Masks see to that; a plain pile of them is blind to a triangle, two stacks are not.
-# - It has a likelihood, no bound, and on binarised digits a better one than the best bound of lesson 09.
-# - A probability is a length. With an entropy coder the code becomes a file, whose bytes can be counted and which decodes to the same digits, if the receiver computes the same odds to the last bit.
-# - A bound is a length as well: bits back.
+# - It has a likelihood, no bound. The stored one, on binarised digits, is better than the best bound of lesson 09.
+# - A probability is a length. With an entropy coder the code becomes a file, whose bytes can be counted and which decodes to the same numbers, if the receiver computes the same probabilities to the last bit.
+# - The ELBO is a length as well: bits back.
 #
 # ## Pitfalls
 #
 # - **β at the wrong term**: the loss is the same, the gradients are not.
-# - **The loss of the codebook computed after straight-through**, where vector and entry are the same: it is zero.
+# - **The two terms computed after straight-through**: their value is right, but no gradient reaches the entries.
 # - **Dead codes unseen.** The loss falls all the same. Count the entries in use.
 # - **A mask A where a B belongs**, and the network forgets what it just saw; a B where an A belongs, and it copies its input, at a fantastic likelihood.
 # - **A blind spot**: nothing fails.

@@ -75,8 +75,9 @@ def test_quantization_loss(check_states):
         },
         right=[
             _loss(lambda beta: 1, lambda beta: beta),
-            lambda v, e, beta: tf.reduce_mean((tf.stop_gradient(v) - e) ** 2)
-            + beta * tf.reduce_mean((v - tf.stop_gradient(e)) ** 2),
+            lambda v, e, beta: (
+                tf.reduce_mean((tf.stop_gradient(v) - e) ** 2) + beta * tf.reduce_mean((v - tf.stop_gradient(e)) ** 2)
+            ),
         ],
     )
 
@@ -134,6 +135,19 @@ def _by_cumulative_odds(predict, values, known, rng):
     return values
 
 
+def _pasted_afterwards(predict, values, known, rng):
+    return np.where(known, values, _in_order(predict, np.zeros_like(values), known & False, rng))
+
+
+def _grid_by_grid(predict, values, known, rng):
+    values = values.copy()
+    for i, j in np.argwhere(~known):
+        odds = predict(values)[:, i, j]
+        odds /= odds.sum(axis=1, keepdims=True)
+        values[:, i, j] = [rng.choice(len(p), p=p) for p in odds]
+    return values
+
+
 def test_sampled(check_states):
     def variant(**options):
         return lambda predict, values, known, rng: _in_order(predict, values, known, rng, **options)
@@ -147,11 +161,15 @@ def test_sampled(check_states):
             "takes the likeliest": variant(draw=lambda rng, odds: odds.argmax(axis=1)),
             "needs its own draw": variant(draw=lambda rng, odds: np.where(
                 odds.max(axis=1) == 1, odds.argmax(axis=1), rng.choice(odds.shape[1], p=odds[0]))),
+            "Known entries must be in place": _pasted_afterwards,
+            "the same seed makes the same grids": lambda predict, values, known, rng: _in_order(
+                predict, values, known, np.random.default_rng(0)),
             "in place": lambda predict, values, known, rng: _in_order(predict, values, known, rng, start=lambda v: v),
         },
         right=[
             _in_order,
             _by_cumulative_odds,
+            _grid_by_grid,
             lambda *args: tf.constant(_in_order(*args)),
             lambda *args: _by_cumulative_odds(*args).astype(float),
         ],
@@ -173,13 +191,21 @@ def test_code_length(check_states):
             "The sign is turned": lambda p, values: -ex.code_length.reference(p, values),
             "the whole grid must be coded": lambda p, v: ex.code_length.reference(p, v) / np.prod(v.shape[1:]),
             "Those are bytes": lambda p, values: ex.code_length.reference(p, values) / 8,
+            "first the logarithms": lambda p, v: (
+                -np.log2(np.take_along_axis(p, v[..., None], -1).reshape(len(v), -1).prod(axis=1))
+            ),
             "shape (1,); yours has ()": lambda p, values: ex.code_length.reference(p, values).sum(),
         },
         right=[
             _by_entropy,
-            lambda p, v: [-sum(np.log2(grid[(*i, value)]) for i, value in np.ndenumerate(own)) for grid, own in zip(p, v)],
-            lambda p, v: -tf.reduce_sum(
-                tf.reshape(tf.math.log(tf.gather(p, v, axis=-1, batch_dims=v.ndim)) / np.log(2), (len(v), -1)), axis=1
+            lambda p, v: [
+                -sum(np.log2(grid[(*i, value)]) for i, value in np.ndenumerate(own)) for grid, own in zip(p, v)
+            ],
+            lambda p, v: (
+                -tf.reduce_sum(
+                    tf.reshape(tf.math.log(tf.gather(p, v, axis=-1, batch_dims=v.ndim)) / np.log(2), (len(v), -1)),
+                    axis=1,
+                )
             ),
         ],
     )

@@ -59,8 +59,18 @@ def test_plain_layers_are_blind_above_and_to_the_right():
 
 
 def test_two_stacks_see_everything_before():
-    above = seen([MaskedConv2D(2, 3, mask="A", stack="vertical"), *(MaskedConv2D(2, 3, mask="B", stack="vertical") for _ in range(4))])
-    left = seen([MaskedConv2D(2, 3, mask="A", stack="horizontal"), *(MaskedConv2D(2, 3, mask="B", stack="horizontal") for _ in range(4))])
+    above = seen(
+        [
+            MaskedConv2D(2, 3, mask="A", stack="vertical"),
+            *(MaskedConv2D(2, 3, mask="B", stack="vertical") for _ in range(4)),
+        ]
+    )
+    left = seen(
+        [
+            MaskedConv2D(2, 3, mask="A", stack="horizontal"),
+            *(MaskedConv2D(2, 3, mask="B", stack="horizontal") for _ in range(4)),
+        ]
+    )
     before = np.arange(81).reshape(9, 9) < 40
     np.testing.assert_array_equal(above | left, before | (above | left))
     assert (above | left)[:4, 0:].sum() >= 4 * 9 - 8  # all but corners that five layers don't reach

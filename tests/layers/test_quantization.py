@@ -46,12 +46,17 @@ def gradients(layer, vectors, of):
     with tf.GradientTape() as tape:
         tape.watch(vectors)
         value = of(layer(vectors))
-    return [None if g is None else tf.convert_to_tensor(g).numpy() for g in tape.gradient(value, [vectors, layer.codebook.value])]
+    return [
+        None if g is None else tf.convert_to_tensor(g).numpy()
+        for g in tape.gradient(value, [vectors, layer.codebook.value])
+    ]
 
 
 def test_gradients_go_straight_through():
     weights = numbers(7, 3, seed=2)
-    of_vectors, of_codebook = gradients(quantizer(numbers(5, 3)), numbers(7, 3, seed=1), lambda out: ops.sum(weights * out))
+    of_vectors, of_codebook = gradients(
+        quantizer(numbers(5, 3)), numbers(7, 3, seed=1), lambda out: ops.sum(weights * out)
+    )
     np.testing.assert_allclose(of_vectors, weights)
     assert of_codebook is None
 
