@@ -236,8 +236,8 @@ def _draws_by_probabilities(sampled):
 def sampled(predict, values, known, rng):
     """The grids with their unknown entries drawn one after the other, in reading order.
 
-    predict: function of grids (n, rows, columns) to probabilities (n, rows, columns, k), where an entry's probabilities depend on the
-    entries before it alone; values (n, rows, columns); known (rows, columns), boolean; rng: NumPy's Generator.
+    predict: function of grids (n, rows, columns) to probabilities (n, rows, columns, k), where those of an entry depend
+    on the entries before it alone; values (n, rows, columns); known (rows, columns), boolean; rng: NumPy's Generator.
     """
     values = values.copy()
     for row, column in np.argwhere(~known):
