@@ -2,14 +2,17 @@
 
 from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.classifier import build_classifier
+from course_utils.models.gan import GAN, VAEGAN, build_discriminator, build_gaussian_encoder, build_generator
 from course_utils.models.registration import Registration, Templates, build_atlas, build_registration
 from course_utils.models.translation import PatchTranslator, build_patch_discriminator
 from course_utils.models.unet import build_unet
 from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
 
 __all__ = [
+    "GAN",
     "IWAE",
     "VAE",
+    "VAEGAN",
     "Autoencoder",
     "ConditionalVAE",
     "PatchTranslator",
@@ -21,6 +24,9 @@ __all__ = [
     "build_conv_autoencoder",
     "build_dense_autoencoder",
     "build_dense_vae",
+    "build_discriminator",
+    "build_gaussian_encoder",
+    "build_generator",
     "build_patch_discriminator",
     "build_registration",
     "build_unet",

@@ -1,0 +1,261 @@
+# ---
+# jupyter:
+#   course: {reading: 45, doing: 45}
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # GAN and VAE-GAN: drawn to deceive a judge
+#
+# A VAE is asked how probable each picture is, pixel by pixel, and answers a doubt with grey. A **generative adversarial network** is never asked. It draws, and a second network, which sees its pictures among real ones, learns to tell them apart. Where the judge finds blur, there is no more blur. What is lost in this bargain, and what is won, you will measure here, with one decoder for all models, one budget, and one set of numbers.
+#
+# **You will learn**
+#
+# - what a discriminator can know, and that its best loss measures how far two distributions are apart;
+# - how two players learn in one step, and which gradient may reach whom;
+# - how a generator forgets most of what it should draw, and one cure;
+# - how to compare a VAE, a GAN and a VAE-GAN by their samples, with error bars;
+# - how a flow in the latent space closes the gap between what the encoder uses and what the prior draws.
+#
+# **You need** lessons 05 (convolutions), 07 (VAE) and 08 (a judge, precision and recall, codes that the prior does not reach).
+#
+# **The quick profile** learns from 3,500 digits for seconds. Its pictures are hardly digits, and the order of the models may be another; the text describes the full run.
+
+# %%
+import numpy as np
+from course_utils import plotting
+from course_utils.batches import predict_in_batches
+from course_utils.checkpoints import load_checkpoint, stored_table
+from course_utils.data import load
+from course_utils.exercises import lesson_15 as ex
+from course_utils.lesson import budget, expect, setup
+from course_utils.losses import bernoulli_nll
+from course_utils.metrics import gradient_energy, precision_recall, squared_frechet_distance
+from course_utils.models import (
+    GAN,
+    VAE,
+    VAEGAN,
+    build_classifier,
+    build_discriminator,
+    build_gaussian_encoder,
+    build_generator,
+)
+from course_utils.training import callbacks, fast
+from scipy.special import expit
+
+import keras
+from keras import layers, ops
+
+SEED = 15
+setup(seed=SEED)
+mnist = load("mnist")
+x_train, y_train, x_valid, y_valid, x_test, y_test, _ = mnist
+
+# %% [markdown]
+# ## 1. What a discriminator can know
+#
+# A **discriminator** $D$ sees $x$ and says how probable it is that $x$ is real. Let half of what it sees be real, with the density $p$, and half be made, with the density $q$. Its loss is the cross-entropy:
+#
+# $$L_D = -\tfrac12\, \mathbb E_{x \sim p} \log D(x) - \tfrac12\, \mathbb E_{x \sim q} \log (1 - D(x)) .$$
+#
+# It can do no better than Bayes' rule, $D^*(x) = p(x) / (p(x) + q(x))$. Its logit $l = \log \frac{D}{1 - D}$ is then $\log p(x) - \log q(x)$, a **ratio of two densities**, neither of which anybody has written down. Put $D^*$ into the loss, and what is left is
+#
+# $$L_{D^*} = \log 2 - \mathrm{JS}(p, q), \qquad \mathrm{JS}(p, q) = \tfrac12 \mathrm{KL}\big[p \,\|\, \tfrac{p + q}2\big] + \tfrac12 \mathrm{KL}\big[q \,\|\, \tfrac{p + q}2\big],$$
+#
+# with the **Jensen-Shannon divergence** JS, which is 0 for equal densities and at most $\log 2$ (Goodfellow et al. 2014). So the better the generator, the closer the best discriminator's loss to $\log 2 \approx 0.693$, that of a coin.
+#
+# ### Exercise 1: the discriminator's loss
+#
+# A discriminator puts out the logit $l$, not $D = \sigma(l)$. Write the loss with logits, so that it stays finite for sure and wrong answers.
+
+
+# %% tags=["nbval-check-output"]
+def discriminator_loss(real, made):
+    """Mean of the mean cross-entropies of real and of made ones, from logits of "real" (n, 1), (m, 1); one number."""
+    return ...  # your code, with `keras.ops`
+
+
+discriminator_loss = ex.discriminator_loss.check(discriminator_loss)
+
+# %% [markdown]
+# ### Exercise 2: a prediction
+#
+# Real numbers are drawn from $\mathcal N(1, 1)$, made ones from $\mathcal N(-1, 1)$. With which slope does the best discriminator's logit grow with $x$?
+
+# %%
+slope_guess = ...  # your prediction
+
+# %% [markdown]
+# A network knows nothing of densities. We show it samples and let it learn the logit.
+
+
+# %%
+def two_gaussians(mu, n, rng):
+    """n real ones around mu, n made ones around -mu."""
+    return [rng.normal(mean, 1, size=(n, 1)).astype(np.float32) for mean in (mu, -mu)]
+
+
+def learned_logit(mu, seed):
+    """A small network that has learned to tell N(mu, 1) from N(-mu, 1)."""
+    keras.utils.set_random_seed(seed)
+    real, made = two_gaussians(mu, budget(100_000, quick=20_000), np.random.default_rng(seed))
+    discriminator = keras.Sequential([keras.Input((1,)), layers.Dense(16, "softplus"), layers.Dense(1)])
+    x, labels = np.concatenate([real, made]), np.repeat([1.0, 0.0], len(real)).astype(np.float32)
+    epochs = budget(3, quick=6)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * len(x) // 500)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    discriminator.compile(keras.optimizers.Adam(rate), loss=loss, **fast(discriminator))
+    discriminator.fit(x, labels, batch_size=500, epochs=epochs, verbose=0, callbacks=callbacks(f"two Gaussians, μ = {mu:g}"))
+    return discriminator
+
+
+# %%
+def best_loss(mu):
+    """log 2 - JS for N(±mu, 1): the expected loss of the best discriminator, by the trapezoid rule."""
+    x = np.linspace(-15, 15, 20_001)
+    p, q = (np.exp(-((x - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (mu, -mu))
+    return np.trapezoid(p * np.logaddexp(0, -2 * mu * x) + q * np.logaddexp(0, 2 * mu * x), x) / 2
+
+
+slopes, losses = {}, {}
+for mu in (0.5, 1.0, 2.0):
+    discriminator = learned_logit(mu, SEED)
+    real, made = two_gaussians(mu, 200_000, np.random.default_rng(0))  # new ones
+    logits = [predict_in_batches(discriminator, x) for x in (real, made)]
+    slopes[mu] = np.polyfit(np.concatenate([real, made]).ravel(), np.concatenate(logits).ravel(), 1)[0]
+    losses[mu] = float(discriminator_loss(*logits))
+    print(f"μ = {mu:g}: slope {slopes[mu]:.3f}, exact {2 * mu:g}; loss {losses[mu]:.4f}, exact {best_loss(mu):.4f}")
+ex.slope_guess.check(slope_guess, slopes[1.0])
+
+# %% [markdown]
+# **What to notice.** A network that has only seen samples knows the ratio of two densities. And its loss is a measurement: the nearer the two come, the nearer it gets to 0.693.
+#
+# ## 2. Two players, one step
+#
+# Now let a **generator** $G$ make numbers from noise $z \sim \mathcal N(0, I)$. It learns from the discriminator alone: which change of its picture would be taken for more real? One could have it maximise $L_D$. But in the beginning the discriminator is sure of itself, and $\log(1 - \sigma(l))$ is flat for made pictures with $l \ll 0$: no gradient when it is needed most. So the generator minimises the cross-entropy of the *wrong* answer instead, that its pictures are real (*non-saturating*, Goodfellow et al. 2014):
+#
+# $$L_G = -\mathbb E_z \log \sigma\big(l(G(z))\big) .$$
+#
+# ### Exercise 3: the generator's loss
+
+
+# %% tags=["nbval-check-output"]
+def generator_loss(made):
+    """Mean cross-entropy of the answer "real" for made ones, from their logits (n, 1); one number."""
+    return ...  # your code, with `keras.ops`
+
+
+generator_loss = ex.generator_loss.check(generator_loss)
+
+# %% [markdown]
+# Each player has weights of its own and must follow its own loss. $L_D$ may not reach the generator, or it would draw what is easily found out. $L_G$ may not reach the discriminator, or it would learn to be deceived. In one step of Keras's `fit` there is a single loss, so the gradients are kept apart by `stop_gradient`. For $L_D$ it holds the made pictures fixed. For $L_G$ it holds the discriminator's weights fixed, while the gradient passes through to the picture. `adversarial_losses` does that, and `GAN` is hardly more than its call. Whose loss moves whom? We ask the gradients.
+
+# %% tags=["nbval-check-output"]
+import tensorflow as tf
+from course_utils.models.gan import adversarial_losses
+
+gan = GAN(build_generator(8), build_discriminator(), seed=SEED)
+with tf.GradientTape(persistent=True) as tape:
+    drawn = gan(x_train[:32], training=True)
+    of_discriminator, of_generator, _ = adversarial_losses(gan.discriminator, x_train[:32], drawn)
+for loss_name, loss in {"discriminator's": of_discriminator, "generator's": of_generator}.items():
+    for name, player in {"discriminator": gan.discriminator, "generator": gan.generator}.items():
+        gradients = tape.gradient(loss, player.trainable_variables, unconnected_gradients="zero")
+        print(f"the {loss_name:15} loss moves the {name:13}: {any(np.any(gradient != 0) for gradient in gradients)}")
+
+# %% [markdown]
+# ## 3. A generator that forgets
+#
+# For the generator it is enough to draw *something* that passes for real. Nobody asks it for everything. A plain picture of this needs two numbers: eight narrow Gaussians on a **ring**, 25 on a **grid**. How many of them does a generator find?
+#
+# ### Exercise 4: modes
+
+
+# %% tags=["nbval-check-output"]
+def modes_found(points, centres, radius):
+    """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points that are so near to one."""
+    return ...  # your code
+
+
+modes_found = ex.modes_found.check(modes_found)
+
+# %% [markdown]
+# A discriminator that sees one point at a time cannot know that the last thousand were all alike. One that sees several at once can: a group of real points is spread out. That is **packing** (Lin et al. 2018), a single change: its inputs are groups.
+#
+# ### Exercise 5: groups
+
+
+# %% tags=["nbval-check-output"]
+def packed(pictures, pack):
+    """Groups of `pack` different pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
+    return ...  # your code
+
+
+packed = ex.packed.check(packed)
+
+
+# %%
+def ring(k=8, radius=2.0):
+    angles = 2 * np.pi * np.arange(k) / k
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def grid(side=5):
+    ticks = np.arange(side) - (side - 1) / 2
+    return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+
+
+def mlp(width_in, width_out):
+    """Two hidden layers of 64 units."""
+    return keras.Sequential(
+        [keras.Input((width_in,)), layers.Dense(64, "relu"), layers.Dense(64, "relu"), layers.Dense(width_out)]
+    )
+
+
+DEVIATION = 0.05
+POINTS = {"ring": ring(), "grid": grid()}
+PACK, N_DRAWN = 4, 2500
+
+
+def train_on_points(centres, pack, seed, name):
+    """2,500 points drawn by a GAN that has learned the Gaussians around these centres."""
+    keras.utils.set_random_seed(seed)
+    rng, (steps, batch) = np.random.default_rng(seed), budget((4000, 256), quick=(300, 256))
+    points = centres[rng.integers(len(centres), size=steps * batch // 10)]
+    points = (points + rng.normal(0, DEVIATION, points.shape)).astype(np.float32)
+    gan = GAN(mlp(2, 2), mlp(2 * pack, 1), pack=pack, seed=seed)
+    gan.compile(keras.optimizers.Adam(1e-3, beta_1=0.5), **fast(gan, steps))
+    gan.fit(points, batch_size=batch, epochs=10, verbose=0, callbacks=callbacks(name))
+    return predict_in_batches(gan.generator, rng.normal(size=(N_DRAWN, 2)).astype(np.float32))
+
+
+# %%
+drawn_points, found = {}, {}
+for name, centres in POINTS.items():
+    for pack in (1, PACK):
+        kind = f"{name}, {'plain' if pack == 1 else f'groups of {pack}'}"
+        runs = [train_on_points(centres, pack, seed, f"{kind}, seed {seed}") for seed in range(budget(5, quick=1))]
+        found[kind] = np.array([modes_found(points, centres, 3 * DEVIATION) for points in runs])
+        drawn_points[kind] = runs[0]
+        modes, good = found[kind].T
+        print(f"{kind:20} {modes.astype(int).tolist()} of {len(centres)}, {good.mean():.0%} of the points within 3 deviations")
+
+# %% [markdown]
+# **What to notice.** …
+#
+# ## 4. One decoder, three models
+#
+# Now digits, and a fair comparison. The **same** decoder, of 130,000 weights, serves three times:
+#
+# - as the decoder of a **VAE**, trained on the negative ELBO;
+# - as the generator of a **GAN**;
+# - as both in a **VAE-GAN** (Larsen et al. 2016). Its encoder gives codes as a VAE's does. But reconstruction and picture are not compared pixel by pixel. They are compared by what the discriminator sees, in its last hidden layer, the *features* $f$: $\tfrac12 \lVert f(x) - f(\hat x) \rVert^2$. And the decoder has to deceive the discriminator besides, with pictures drawn from the prior.
+#
+# All three have the same code of 32 numbers, the same training digits and about the same time. What could be chosen was chosen on validation digits, for each model alone: learning rates, β, the weight of the GAN's term.
