@@ -112,7 +112,9 @@ def learned_logit(mu, seed):
     rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * len(x) // 500)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     discriminator.compile(keras.optimizers.Adam(rate), loss=loss, **fast(discriminator))
-    discriminator.fit(x, labels, batch_size=500, epochs=epochs, verbose=0, callbacks=callbacks(f"two Gaussians, μ = {mu:g}"))
+    discriminator.fit(
+        x, labels, batch_size=500, epochs=epochs, verbose=0, callbacks=callbacks(f"two Gaussians, μ = {mu:g}")
+    )
     return discriminator
 
 
@@ -245,7 +247,9 @@ for name, centres in POINTS.items():
         found[kind] = np.array([modes_found(points, centres, 3 * DEVIATION) for points in runs])
         drawn_points[kind] = runs[0]
         modes, good = found[kind].T
-        print(f"{kind:20} {modes.astype(int).tolist()} of {len(centres)}, {good.mean():.0%} of the points within 3 deviations")
+        print(
+            f"{kind:20} {modes.astype(int).tolist()} of {len(centres)}, {good.mean():.0%} of the points within 3 deviations"
+        )
 
 # %% [markdown]
 # **What to notice.** …
@@ -259,3 +263,242 @@ for name, centres in POINTS.items():
 # - as both in a **VAE-GAN** (Larsen et al. 2016). Its encoder gives codes as a VAE's does. But reconstruction and picture are not compared pixel by pixel. They are compared by what the discriminator sees, in its last hidden layer, the *features* $f$: $\tfrac12 \lVert f(x) - f(\hat x) \rVert^2$. And the decoder has to deceive the discriminator besides, with pictures drawn from the prior.
 #
 # All three have the same code of 32 numbers, the same training digits and about the same time. What could be chosen was chosen on validation digits, for each model alone: learning rates, β, the weight of the GAN's term.
+
+# %%
+LATENT = 32
+
+
+def compiled(model, learning_rate, epochs, beta_1=0.5, **loss):
+    """The model with Adam, whose learning rate falls to zero, over batches of 64."""
+    steps = epochs * (len(x_train) // 64)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate, beta_1=beta_1), **loss, **fast(model, steps))
+    return model
+
+
+whole = len(x_train) // 64 * 64  # a smaller last batch would move batch normalisation's averages as much as a full one
+keras.utils.set_random_seed(SEED)
+epochs = budget(4, quick=4)
+vae = compiled(
+    VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), seed=SEED), 1e-3, epochs, 0.9, loss=bernoulli_nll
+)
+vae.fit(x_train[:whole], x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE"))
+
+# %%
+keras.utils.set_random_seed(SEED)
+epochs = budget(3, quick=4)
+gan = compiled(GAN(build_generator(LATENT), build_discriminator(), seed=SEED), 5e-4, epochs)
+gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("GAN"))
+
+# %%
+keras.utils.set_random_seed(SEED)
+epochs = budget(2, quick=3)
+parts = build_gaussian_encoder(LATENT), build_generator(LATENT), build_discriminator()
+vae_gan = compiled(VAEGAN(*parts, gan_weight=1.0, seed=SEED), 5e-4, epochs)
+vae_gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE-GAN"))
+
+# %% [markdown]
+# ## 5. The same numbers for all
+#
+# As in lesson 08 a classifier serves as **judge**, trained on training digits. Its last hidden layer gives each picture's **features**. In these we measure:
+#
+# - the squared **Fréchet distance** from the test digits, each cloud of features taken for a Gaussian (lesson 09). 0 would be perfect; what training digits have is the floor;
+# - **precision** and **recall** (lesson 08): how many drawn pictures look like test digits, how many test digits look like a drawn picture;
+# - the share **recognised**, with more than 0.9 of confidence;
+# - **class balance**, how far the shares of the ten digits are from a tenth each;
+# - **sharpness**, the gradient energy (lesson 12) over that of test digits.
+#
+# A VAE's decoder puts out probabilities of white pixels. Their *means*, grey pictures, are what one usually shows; *drawn pixels* are what the model really says. Both are measured.
+#
+# ### Exercise 6: class balance
+
+
+# %% tags=["nbval-check-output"]
+def class_kl(labels, n_classes):
+    """KL divergence of the classes' shares among the labels from equal shares, in nats."""
+    return ...  # your code
+
+
+class_kl = ex.class_kl.check(class_kl)
+
+# %% [markdown]
+# ### Exercise 7: a prediction
+#
+# Which set of pictures will be nearest to the test digits by the Fréchet distance?
+
+# %%
+winner_guess = ...  # "VAE, means", "VAE, drawn pixels", "GAN" or "VAE-GAN"
+
+# %%
+judge = build_classifier()
+judge.compile("adam", loss="sparse_categorical_crossentropy", **fast(judge))
+judge.fit(x_train, y_train, batch_size=128, epochs=budget(3, quick=4), verbose=0, callbacks=callbacks("judge"))
+seen_by_judge = keras.Model(judge.inputs, [judge.layers[-2].output, judge.outputs[0]])
+test_features, _ = predict_in_batches(seen_by_judge, x_test)
+test_energy = gradient_energy(x_test).mean()
+NUMBERS = ("Fréchet²", "precision", "recall", "recognised", "class KL", "sharpness")
+
+
+def measured(images):
+    """The numbers of section 5 for drawn images, as many as there are test digits."""
+    features, classes = predict_in_batches(seen_by_judge, images)
+    return np.array(
+        [
+            squared_frechet_distance(features, test_features),
+            *precision_recall(test_features[:2000], features[:2000]),
+            np.mean(classes.max(axis=1) > 0.9),
+            class_kl(classes.argmax(axis=1), 10),
+            gradient_energy(images).mean() / test_energy,
+        ]
+    )
+
+
+# %%
+def drawn_by(decoder, n, seed, codes=None):
+    """Pictures that a decoder makes of n codes, by default from N(0, I)."""
+    codes = np.random.default_rng(seed).normal(size=(n, LATENT)).astype(np.float32) if codes is None else codes
+    return predict_in_batches(decoder, codes)
+
+
+def drawn_pixels(images, seed):
+    """Black or white pixels, white with the probability that the decoder gives."""
+    return (np.random.default_rng(seed).random(images.shape) < images).astype(np.float32)
+
+
+N_DRAWS = budget(3, quick=2)
+scores = {name: [] for name in ("VAE, means", "VAE, drawn pixels", "GAN", "VAE-GAN", "training digits")}
+for draw in range(N_DRAWS):
+    means = drawn_by(vae.decoder, len(x_test), draw)
+    pictures = {"VAE, means": means, "VAE, drawn pixels": drawn_pixels(means, draw)}
+    pictures |= {
+        "GAN": drawn_by(gan.generator, len(x_test), draw),
+        "VAE-GAN": drawn_by(vae_gan.decoder, len(x_test), draw),
+    }
+    chosen = np.random.default_rng(draw).choice(len(x_train), len(x_test))
+    for name, images in (pictures | {"training digits": x_train[chosen]}).items():
+        scores[name].append(measured(images))
+print(f"{'':18}" + "".join(f"{number:>16}" for number in NUMBERS))
+for name, values in scores.items():
+    mean, spread = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
+    print(
+        f"{name:18}"
+        + "".join(f"{m:8.3f} ± {s:5.3f}" if m < 10 else f"{m:8.1f} ± {s:5.1f}" for m, s in zip(mean, spread))
+    )
+
+# %% [markdown]
+# **What to notice.** …
+#
+# ## 6. Pictures
+
+# %% tags=["picture"]
+shown = {name: images[:14] for name, images in pictures.items()}
+plotting.image_rows({"test digits": x_test[:14]} | shown)
+
+# %%
+examples = x_test[:10]
+rows = {
+    "test digit": examples,
+    "VAE": predict_in_batches(vae, examples),
+    "VAE-GAN": predict_in_batches(vae_gan, examples),
+}
+plotting.image_rows(rows)
+
+
+# %%
+def walk(decoder, start, end, steps=10):
+    """Pictures on the straight way from one code to another."""
+    t = np.linspace(0, 1, steps, dtype=np.float32)[:, np.newaxis]
+    return predict_in_batches(decoder, (1 - t) * start + t * end)
+
+
+a, b = np.random.default_rng(SEED).normal(size=(2, LATENT)).astype(np.float32)
+rows = {"VAE,\ntwo draws": walk(vae.decoder, a, b), "GAN,\ntwo draws": walk(gan.generator, a, b)}
+rows["VAE-GAN,\ntwo draws"] = walk(vae_gan.decoder, a, b)
+for name, model in {"VAE": vae, "VAE-GAN": vae_gan}.items():
+    start, end = model.encoder.predict_on_batch(x_test[[2, 3]])[0]
+    rows[f"{name},\ntwo test digits"] = walk(model.decoder, start, end)
+plotting.image_rows(rows)
+
+# %%
+from sklearn.neighbors import NearestNeighbors
+
+train_features, _ = predict_in_batches(seen_by_judge, x_train)
+neighbours = NearestNeighbors(n_neighbors=1).fit(train_features)
+own, _ = predict_in_batches(seen_by_judge, pictures["GAN"][:1000])
+of_test, _ = predict_in_batches(seen_by_judge, x_test[:1000])
+(own_distance, nearest), (test_distance, _) = neighbours.kneighbors(own), neighbours.kneighbors(of_test)
+closest = np.argsort(own_distance[:, 0])[[0, 1, 2, *range(100, 1000, 128)]]
+plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
+print(
+    f"distance to the nearest training digit: GAN {np.median(own_distance):.2f}, test digits {np.median(test_distance):.2f}"
+)
+
+# %% [markdown]
+# **What to notice.** …
+#
+# ## 7. Ten times the budget
+#
+# …
+#
+# ## 8. A flow in the latent space
+#
+# The VAE draws its codes from $\mathcal N(0, I)$, but its decoder was trained on the codes of digits. Lesson 08 saw that the two differ, and put a mixture of Gaussians in the place of the prior. Here is what is done where the data are large: a second, small model learns to turn noise into codes. The simplest of its kind is **flow matching** (Lipman et al. 2023; Liu et al. 2023). Pair each code $c$ at random with a noise $\epsilon$, and let a point walk straight from one to the other in a unit of time. At each place and time many such ways cross. A network learns the mean velocity there. Followed from noise on, it carries the one distribution into the other.
+#
+# ### Exercise 8: the straight way
+
+
+# %% tags=["nbval-check-output"]
+def on_the_line(noise, codes, t):
+    """The point at time t (n, 1) on the straight way from noise to codes, both (n, d), and the velocity there, (n, d)."""
+    return ...  # your code
+
+
+on_the_line = ex.on_the_line.check(on_the_line)
+
+# %%
+rng = np.random.default_rng(SEED)
+mean, log_var = predict_in_batches(vae.encoder, x_train)
+who = rng.integers(len(mean), size=budget(1_000_000, quick=50_000))
+noise, jitter = rng.normal(size=(2, len(who), LATENT)).astype(np.float32)
+aggregate = mean[who] + np.exp(log_var[who] / 2) * jitter  # codes as the decoder has seen them
+times = rng.random((len(who), 1), dtype=np.float32)
+points, velocities = on_the_line(noise, aggregate, times)
+
+keras.utils.set_random_seed(SEED)
+where, when = keras.Input((LATENT,)), keras.Input((1,))
+x = layers.Concatenate()([where, when])
+for _ in range(3):
+    x = layers.Dense(256, "silu")(x)
+flow = keras.Model([where, when], layers.Dense(LATENT)(x))
+steps = len(who) // 500
+rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+flow.compile(keras.optimizers.Adam(rate), loss="mse", **fast(flow, steps))
+flow.fit([points, times], velocities, batch_size=500, verbose=0, callbacks=callbacks("flow"))
+
+# %% [markdown]
+# ### Exercise 9: follow it
+
+
+# %% tags=["nbval-check-output"]
+def followed(velocity, start, steps):
+    """Where points (n, d) are after a unit of time, in equal steps; velocity: function of points and times (n, 1) to (n, d)."""
+    return ...  # your code
+
+
+followed = ex.followed.check(followed)
+
+
+# %%
+def by_flow(points, times):
+    return predict_in_batches(flow, [np.float32(points), np.float32(times)])
+
+
+codes = {}
+for draw in range(N_DRAWS):
+    rng = np.random.default_rng(draw)
+    noise = rng.normal(size=(len(x_test), LATENT)).astype(np.float32)
+    chosen = rng.choice(len(aggregate), len(x_test), replace=False)
+    codes = {"prior": noise, "flow": followed(by_flow, noise, 20), "codes of training digits": aggregate[chosen]}
+    for name, its_codes in codes.items():
+        images = drawn_by(vae.decoder, len(x_test), draw, np.float32(its_codes))
+        scores.setdefault(f"VAE, {name}", []).append(measured(images))
