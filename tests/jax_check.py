@@ -142,7 +142,7 @@ def check_gan():
         before = [np.array(weight) for weight in model.weights]
         assert np.isfinite(model.fit(IMAGES, batch_size=20, epochs=2, verbose=0).history["loss"]).all()
         still = [weight.path for old, weight in zip(before, model.weights) if np.all(old == np.array(weight))]
-        assert not still, still
+        assert set(still) <= {"kl_divergence/weight"}, still  # β, which nobody trains
     assert np.abs(np.array(gan(IMAGES)) - np.array(gan(IMAGES))).max() > 0
 
 

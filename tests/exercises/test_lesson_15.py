@@ -148,7 +148,6 @@ def test_followed(check_states):
     )
 
 
-def test_predictions(capsys):
-    ex.slope_guess.check(2, 2.01)
-    ex.winner_guess.check("gan", "GAN")
-    assert capsys.readouterr().out.count("✓") == 2
+def test_predictions(check_prediction):
+    check_prediction(ex.slope_guess, 2, 1, 2.01)
+    check_prediction(ex.winner_guess, "gan", "VAE-GAN", "GAN")
