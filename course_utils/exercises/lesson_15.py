@@ -9,9 +9,11 @@ slope_guess = Prediction(
     "slope_guess",
     "Real numbers come from N(1, 1), made ones from N(-1, 1). With which slope does the logit of the best "
     "discriminator grow? Within 0.1 counts as right.",
-    "The best logit is log p(x) - log q(x) = -(x - 1)²/2 + (x + 1)²/2 = 2x: a straight line, whose slope is the distance "
+    "The best logit is log p(x) - log q(x) = -(x - 1)²/2 + (x + 1)²/2 = 2x: a straight line, whose slope is "
+    "the distance "
     "of the means.",
-    "At its best the discriminator says p/(p + q), whose logit is log p - log q. Write both logarithms down; the squares "
+    "At its best the discriminator says p/(p + q), whose logit is log p - log q. Write both logarithms down; "
+    "the squares "
     "of x cancel.",
     within=0.1,
 )
@@ -71,7 +73,7 @@ def _stays_finite(loss):
 
 
 @exercise(
-    checks=[_has_value(_two_logits, _discriminator_mistakes, "For real logits 1 and 3 and made ones -2 and 1/2"), _stays_finite],
+    checks=[_has_value(_two_logits, _discriminator_mistakes, "For logits 1, 3 of real and -2, 1/2 of made ones"), _stays_finite],
     hint="-log σ(l) = softplus(-l), and -log(1 - σ(l)) = softplus(l), where softplus(l) = log(1 + exp(l)).",
     cases=lambda rng: [(rng.normal(size=(n, 1)).astype("float32"), rng.normal(size=(m, 1)).astype("float32"))
                        for n, m in ((5, 5), (7, 3))],
@@ -90,7 +92,7 @@ def _lost_case():
 def _generator_mistakes(made):
     return {
         "That is the discriminator's loss of the made ones": _softplus(made).mean(),
-        "That is the saturating loss, log(1 - D): where the discriminator is sure, it has next to no gradient": -_softplus(
+        "That is the saturating loss, log(1 - D): next to no gradient where the discriminator is sure": -_softplus(
             made
         ).mean(),
         "Summed over the batch?": _softplus(-made).sum(),
@@ -131,19 +133,22 @@ def _does_not_count_far_ones(answer):
     centres = np.array([[0.0, 0.0], [5.0, 0.0]])
     found, good = answer(np.array([[1.0, 0.0], [4.0, 3.0]]), centres, 0.5)
     if found != 0 or good != 0:
-        return f"Where no point is within the radius, no centre is found and no point is good; yours says {found:g}, {good:g}"
+        return (
+            f"Where no point is within the radius, no centre is found and no point is good; yours says "
+            f"{found:g}, {good:g}"
+        )
     return None
 
 
 @exercise(
     checks=[_counts_modes, _does_not_count_far_ones],
-    hint="`scipy.spatial.distance.cdist(points, centres)` has all distances. A point is good if its least one is at most "
+    hint="`scipy.spatial.distance.cdist(points, centres)` has all distances. A point is good if its least one is within "
     "the radius; its centre is `argmin`; how many different centres do the good ones have?",
     returns=as_arrays,
     cases=lambda rng: [(2 * rng.normal(size=(n, 2)), 2 * rng.normal(size=(k, 2)), 0.7) for n, k in ((50, 6), (30, 9))],
 )
 def modes_found(points, centres, radius):
-    """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points that are so near to one."""
+    """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points so near to one."""
     distances = np.linalg.norm(points[:, np.newaxis] - centres, axis=-1)
     good = distances.min(axis=1) <= radius
     return len(np.unique(distances.argmin(axis=1)[good])), good.mean()
@@ -168,7 +173,10 @@ def _packs_images(packed):
     pictures = np.random.default_rng(0).normal(size=(7, 4, 5, 3))
     got = packed(pictures, 2)
     if got.shape != (3, 4, 5, 6):
-        return f"Seven images (4, 5, 3) in pairs make shape (3, 4, 5, 6), and the odd one is left out; yours has {got.shape}"
+        return (
+            f"Seven images (4, 5, 3) in pairs make shape (3, 4, 5, 6), and the odd one is left out; yours "
+            f"has {got.shape}"
+        )
     wholes = {picture.tobytes() for picture in pictures}
     if not all(
         np.ascontiguousarray(part).tobytes() in wholes for pair in got for part in (pair[..., :3], pair[..., 3:])
@@ -184,7 +192,7 @@ def _packs_images(packed):
     returns=as_array,
 )
 def packed(pictures, pack):
-    """Groups of `pack` different pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
+    """Groups of `pack` pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
     whole = len(pictures) // pack * pack
     return np.concatenate([pictures[i:whole:pack] for i in range(pack)], axis=-1)
 
@@ -209,7 +217,7 @@ def _of_one_class(class_kl):
 
 @exercise(
     checks=[_is_balanced, _of_one_class],
-    hint="With the shares s from `np.bincount(labels, minlength=n_classes) / len(labels)` it is the sum of s · log(s · n) "
+    hint="With the shares s from `np.bincount(labels, minlength=n_classes) / len(labels)` it is the sum of s log(s n) "
     "over the classes that occur.",
     returns=as_number,
     cases=lambda rng: [(rng.integers(k - 1, size=n), k) for n, k in ((40, 6), (25, 10))],
@@ -231,7 +239,10 @@ def _ends_where_it_should(on_the_line):
         )
     if not np.allclose(velocity, codes):
         cause = "the sign is turned" if np.allclose(velocity, -codes) else "does it depend on t?"
-        return f"A straight way from 0 to (2, 4) in a unit of time has the velocity (2, 4); yours is {velocity[0]}: {cause}"
+        return (
+            f"A straight way from 0 to (2, 4) in a unit of time has the velocity (2, 4); yours is "
+            f"{velocity[0]}: {cause}"
+        )
     return None
 
 
@@ -245,7 +256,7 @@ def _ends_where_it_should(on_the_line):
     ],
 )
 def on_the_line(noise, codes, t):
-    """The point at time t (n, 1) on the straight way from noise to codes, both (n, d), and the velocity there, (n, d)."""
+    """Point at time t (n, 1) on the straight way from noise to codes, both (n, d), and velocity there, each (n, d)."""
     return (1 - t) * noise + t * codes, codes - noise
 
 
@@ -286,7 +297,7 @@ def _asks_at_the_right_time(followed):
     cases=lambda rng: [(lambda points, t: np.sin(points) + t, rng.normal(size=(6, d)), n) for d, n in ((2, 3), (5, 8))],
 )
 def followed(velocity, start, steps):
-    """Where points (n, d) are after a unit of time, in equal steps; velocity: function of points and times (n, 1) to (n, d)."""
+    """Where points (n, d) are after a unit of time, in equal steps, at velocity(points, times (n, 1)) of (n, d)."""
     points = start
     for step in range(steps):
         points = points + velocity(points, np.full((len(points), 1), step / steps)) / steps

@@ -237,7 +237,7 @@ def build_discriminator(image_shape=(28, 28, 1), *, filters=(32, 64)):
 
 
 def build_gaussian_encoder(latent_dim, image_shape=(28, 28, 1), *, filters=(32, 64)):
-    """The discriminator's convolutions as a VAE's encoder: from images to `mean` and `log_var`, both `(batch, latent_dim)`.
+    """The discriminator's convolutions as a VAE's encoder: from images to `mean`, `log_var`, both `(batch, latent_dim)`.
 
     Raises:
         ValueError: if a width is not a positive whole number.

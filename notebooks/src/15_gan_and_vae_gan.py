@@ -194,7 +194,7 @@ for loss_name, loss in {"discriminator's": of_discriminator, "generator's": of_g
 
 # %% tags=["nbval-check-output"]
 def modes_found(points, centres, radius):
-    """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points that are so near to one."""
+    """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points so near to one."""
     return ...  # your code
 
 
@@ -208,7 +208,7 @@ modes_found = ex.modes_found.check(modes_found)
 
 # %% tags=["nbval-check-output"]
 def packed(pictures, pack):
-    """Groups of `pack` different pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
+    """Groups of `pack` pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
     return ...  # your code
 
 
@@ -461,7 +461,7 @@ print(
 
 # %% tags=["nbval-check-output"]
 def on_the_line(noise, codes, t):
-    """The point at time t (n, 1) on the straight way from noise to codes, both (n, d), and the velocity there, (n, d)."""
+    """Point at time t (n, 1) on the straight way from noise to codes, both (n, d), and velocity there, each (n, d)."""
     return ...  # your code
 
 
@@ -493,7 +493,7 @@ flow.fit([points, times], velocities, batch_size=500, verbose=0, callbacks=callb
 
 # %% tags=["nbval-check-output"]
 def followed(velocity, start, steps):
-    """Where points (n, d) are after a unit of time, in equal steps; velocity: function of points and times (n, 1) to (n, d)."""
+    """Where points (n, d) are after a unit of time, in equal steps, at velocity(points, times (n, 1)) of (n, d)."""
     return ...  # your code
 
 
