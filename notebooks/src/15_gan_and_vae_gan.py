@@ -298,23 +298,23 @@ def compiled(model, learning_rate, epochs, beta_1=0.5, **loss):
 
 whole = len(x_train) // 64 * 64  # a smaller last batch would move batch normalisation's averages as much as a full one
 keras.utils.set_random_seed(SEED)
-epochs = budget(4, quick=4)
+epochs = budget(5, quick=4)
 vae = compiled(
-    VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), seed=SEED), 1e-3, epochs, 0.9, loss=bernoulli_nll
+    VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), seed=SEED), 4e-3, epochs, 0.9, loss=bernoulli_nll
 )
 vae.fit(x_train[:whole], x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE"))
 
 # %%
 keras.utils.set_random_seed(SEED)
 epochs = budget(3, quick=4)
-gan = compiled(GAN(build_generator(LATENT), build_discriminator(), seed=SEED), 5e-4, epochs)
+gan = compiled(GAN(build_generator(LATENT), build_discriminator(), seed=SEED), 4e-3, epochs)
 gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("GAN"))
 
 # %%
 keras.utils.set_random_seed(SEED)
 epochs = budget(2, quick=3)
 parts = build_gaussian_encoder(LATENT), build_generator(LATENT), build_discriminator()
-vae_gan = compiled(VAEGAN(*parts, gan_weight=1.0, seed=SEED), 5e-4, epochs)
+vae_gan = compiled(VAEGAN(*parts, gan_weight=1.0, seed=SEED), 1e-3, epochs)
 vae_gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE-GAN"))
 
 # %% [markdown]
