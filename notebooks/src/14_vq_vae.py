@@ -11,14 +11,6 @@
 #     name: python3
 # ---
 
-# TO DO in this draft (lines like this one go when the lesson is done):
-# - the stored pixel model: `python tools/train_lesson_14.py` (36 epochs of 230 to 320 s on one core; after 18: 82.87, validation 83.07),
-#   then its README's numbers, section 5's texts and bounds
-# - a whole run on one core took 849 s before the cuts (three kinds 190, VQ-VAE 205, prior 165, pixels 207): since then the three
-#   kinds have 10,000 digits and the pixel model 40,000. Test MSE 0.00306, 13.97 bytes with half of the labels told (now a
-#   quarter, for the sake of "any class"), pixels 88.2, blind spot 19.2%, stream 0.017% above, bits back 126.3 to 126.0
-# - `make lock` (constriction), seeds, build, readers
-
 # %% [markdown]
 # # VQ-VAE and PixelCNN: whole numbers for a code, and bytes one can count
 #
@@ -740,6 +732,9 @@ expect("pixel model, this lesson", nats["PixelCNN, this lesson"].mean(), at_most
 expect("pixel model, stored", nats["PixelCNN, stored"].mean(), at_most=84, unit="nats", published=published)
 iwae = from_lesson_09["iwae_50"] - nats["PixelCNN, stored"].mean()
 expect("the same, below the IWAE's bound", iwae, at_least=0, unit="nats")
+expect("independent pixels over the same", in_order["independent pixels"] / nats["PixelCNN, stored"].mean(), at_least=2)
+coins = 100 * in_order["entropy of the coins"] / nats["PixelCNN, stored"].mean()
+expect("what the coins take of it", coins, at_least=50, at_most=100, unit="%")
 expect("blind spot of plain masks, middle of 28 × 28", blind["plain"], at_least=19, at_most=20, unit="%")
 expect("blind spot of both stacks", blind["both stacks"], at_most=0, unit="%")
 expect("pixels seen that do not come before", np.sum(seen & ~before), at_most=0)
