@@ -9,13 +9,11 @@ blind_guess = Prediction(
     "blind_guess",
     "Of the pixels before the one in the middle, which share does a pile of plain masked convolutions never see, "
     "however many there are? A number from 0 to 100; within 8 counts as right.",
-    "Each layer looks up by one row and, in that row, right by one column. What is above and further to the right than "
-    "one column a row takes a way through pixels that are masked. That is a triangle, about a fifth of the "
-    "field here, a "
-    "quarter of an endless one.",
-    "One layer reaches one row up, and there one column left and right of its own. Can two layers reach the "
-    "pixel that is "
-    "one row up and two columns right?",
+    "Each layer looks up by one row and, in that row, right by one column. What is above and further to the right "
+    "than one column a row takes a way through pixels that are masked. That is a triangle, about a fifth of the field "
+    "here, a quarter of an endless one.",
+    "One layer reaches one row up, and there one column left and right of its own. Can two layers reach the pixel "
+    "that is one row up and two columns right?",
     unit="%",
     within=8,
 )
@@ -24,9 +22,8 @@ bytes_guess = Prediction(
     "bytes_guess",
     "How many bytes does a digit take on average, once the prior's probabilities have coded its 49 numbers? Within 3 "
     "counts as right.",
-    "49 numbers of 5 bits each are 30.6 bytes. The shares of the entries alone save a little; what has come so "
-    "far says "
-    "much about what comes next, so that a number costs about two bits.",
+    "49 numbers of 5 bits each are 30.6 bytes. The shares of the entries alone save a little; what has come so far "
+    "says much about what comes next, so that a number costs about two bits.",
     "Without any knowledge it is 49 · 5 bits. The cross-entropy in bits, from the training above, divided by 8?",
     unit="bytes",
     within=3,
@@ -43,8 +40,8 @@ def _finds_the_nearest(nearest_entries):
         return None
     mistakes = {
         "Those are the entries furthest away": [2, 0, 2],
-        "Those are the entries with the largest product with the vector. A long entry is not a near one: the distance "
-        "needs its squared length, too": [2, 2, 0],
+        "Those are the entries with the largest product with the vector. A long entry is not a near one: "
+        "the distance needs its squared length, too": [2, 2, 0],
     }
     cause = next((text for text, numbers in mistakes.items() if np.array_equal(got, numbers)), "")
     return f"Nearest to (0.9, 0.2), (2, 1.9) and (-5, 1) are the entries 1, 2 and 0; yours says {got.tolist()}. {cause}"
