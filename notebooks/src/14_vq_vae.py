@@ -277,7 +277,7 @@ plotting.image_rows({"seen: light, blind: black,\nnot before it: grey": maps}, c
 # %% [markdown]
 # **What to notice.** A pile of plain masked layers has a **blind spot**, a triangle above and to the right, however many layers there are. It is easily overlooked: the network trains all the same. The cure is to divide the work (van den Oord et al. 2016b). A **vertical stack** sees whole rows above. A **horizontal stack** sees the own row to the left, and looks at the vertical one besides. Together they see all that comes before, if there are layers enough, and nothing else.
 #
-# `build_pixel_cnn` has the two stacks, each a residual network. A block looks one row further: the networks of this lesson, with 6, 10 and 14 blocks, see 8, 13 and 17 rows up. One thing in it is ours: to both stacks it adds a learned bias for each position and channel. A convolution does not know where it is, and a corner of the picture is black whatever its neighbours say. (In one trial with pixels, on validation digits and in equal time, that was worth 3 nats.)
+# `build_pixel_cnn` has the two stacks, each a residual network. A block looks one row further: the networks of this lesson, with 6, 10 and 14 blocks, see 7, 13 and 17 rows up. One thing in it is ours: to both stacks it adds a learned bias for each position and channel. A convolution does not know where it is, and a corner of the picture is black whatever its neighbours say. (In one trial with pixels, on validation digits and in equal time, that was worth 3 nats.)
 #
 # ## 4. A model of codes
 #
