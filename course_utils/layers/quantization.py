@@ -24,7 +24,7 @@ class VectorQuantizer(layers.Layer):
 
     >>> layer = VectorQuantizer(2, decay=None)
     >>> layer.build((None, 1))
-    >>> layer.codebook.assign([[-1.0], [1.0]])
+    >>> _ = layer.codebook.assign([[-1.0], [1.0]])
     >>> print(ops.convert_to_numpy(layer(np.array([[0.4], [-3.0]])))[:, 0], float(layer.perplexity))
     [ 1. -1.] 2.0
 
