@@ -39,8 +39,8 @@ def lesson(tmp_path, monkeypatch):
 
 
 def test_two_further_seeds_are_stored_and_a_missed_bound_is_a_finding(lesson, tmp_path):
-    lesson(LESSON)
-    seeds.main()
+    lesson(LESSON + '\n# %%\nfrom course_utils.checkpoints import stored_table\n\nprint(stored_table("seeds_91"))\n')
+    seeds.main()  # though the table that the last cell shows is not there yet
     with open(tmp_path / "seeds_91.csv", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows == [["what", "seed 8", "seed 9"], ["twice the seed", "16", "18"], ["the seed", "8", "9"]]

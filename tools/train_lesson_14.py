@@ -1,8 +1,8 @@
 """Trains the pixel model that takes too long for lesson 14. `make checkpoints` calls this.
 
 It is the lesson's PixelCNN with more blocks, on freshly binarised digits, for between two and three hours. What is
-stored already is not trained again; an interrupted training goes on after its last epoch. data/checkpoints/README.md says what
-the files hold.
+stored already is not trained again; an interrupted training goes on after its last epoch. data/checkpoints/README.md
+says what the files hold.
 """
 
 import argparse

@@ -130,11 +130,8 @@ N_FEW, EPOCHS_FEW, EPOCHS = budget(10_000, quick=1500), budget(3, quick=2), budg
 
 def pixel_loss(images, reconstruction):
     """Cross-entropy plus ten times the squared error, both means over the pixels; shape (n,)."""
-    cross_entropy, error = (
-        keras.ops.binary_crossentropy(images, reconstruction),
-        keras.ops.square(images - reconstruction),
-    )
-    return keras.ops.mean(cross_entropy + 10 * error, axis=(1, 2, 3))
+    error = keras.ops.square(images - reconstruction)
+    return keras.ops.mean(keras.ops.binary_crossentropy(images, reconstruction) + 10 * error, axis=(1, 2, 3))
 
 
 def train_vq_vae(images, epochs, name, n_codes, **quantizer):
@@ -504,10 +501,8 @@ def compressed(numbers):
 
 def decompressed(stream, n):
     """The n codes that are in the stream."""
-    coder, numbers = (
-        constriction.stream.queue.RangeDecoder(np.frombuffer(stream, np.uint32)),
-        np.zeros((n, 7, 7), np.int32),
-    )
+    coder = constriction.stream.queue.RangeDecoder(np.frombuffer(stream, np.uint32))
+    numbers = np.zeros((n, 7, 7), np.int32)
     for row, column in PLACES:
         numbers[:, row, column] = coder.decode(family, probabilities_at(numbers, row, column))
     return numbers
@@ -520,9 +515,8 @@ received = decompressed(stream, len(sent))
 ideal = code_length(softmax(predict_in_batches(prior, [sent, no_class(len(sent))]), axis=-1), sent).sum() / 8
 bytes_a_digit = len(stream) / len(sent)
 ex.bytes_guess.check(bytes_guess, bytes_a_digit)
-print(
-    f"{len(stream):,} bytes for {len(sent):,} digits, {bytes_a_digit:.2f} each; identical again: {np.array_equal(sent, received)}"
-)
+print(f"{len(stream):,} bytes for {len(sent):,} digits, {bytes_a_digit:.2f} each")
+print(f"identical again: {np.array_equal(sent, received)}")
 print(f"above the cross-entropy: {100 * (len(stream) / ideal - 1):.3f} %")
 
 # %% [markdown]
@@ -599,7 +593,7 @@ CONTEXT = [*((-2, j) for j in (-1, 0, 1)), *((-1, j) for j in (-2, -1, 0, 1, 2))
 
 
 def counted_bits(images):
-    """Bits for binary images (n, 28, 28), if each pixel is predicted by counts of what came after its twelve neighbours."""
+    """Bits for binary images (n, 28, 28), each pixel predicted by counts of what came after its twelve neighbours."""
     padded = np.pad(images, ((0, 0), (2, 0), (4, 2)))
     neighbours = [padded[:, 2 + i : 30 + i, 4 + j : 32 + j] for i, j in CONTEXT]
     contexts = sum(bit << place for place, bit in enumerate(neighbours))
@@ -636,10 +630,8 @@ plotting.bars(lossless, "bytes a binarised digit")
 # %%
 vae, STEP = build_dense_vae(50, seed=SEED), 1 / 16
 load_checkpoint(vae, "vae_50")
-gaussian, coins = (
-    constriction.stream.model.QuantizedGaussian(-128, 128),
-    constriction.stream.model.Bernoulli(perfect=False),
-)
+gaussian = constriction.stream.model.QuantizedGaussian(-128, 128)
+coins = constriction.stream.model.Bernoulli(perfect=False)
 OF_PRIOR = np.zeros(50), np.full(50, 1 / STEP)
 
 
@@ -683,9 +675,8 @@ back = np.stack([pop(coder) for _ in some])[::-1]
 as_images = some[..., np.newaxis].astype(np.float32)
 elbo_bits = sum(negative_elbo_terms(vae, as_images, 20, seed=SEED)) / np.log(2)
 print(f"paid {paid:.2f} bits a digit; negative ELBO {elbo_bits.mean():.2f}")
-print(
-    f"all images back: {np.array_equal(back, some)}; the first bits too: {np.array_equal(coder.get_compressed(), start)}"
-)
+print(f"all images back: {np.array_equal(back, some)}")
+print(f"the first bits too: {np.array_equal(coder.get_compressed(), start)}")
 
 
 # %%
@@ -733,8 +724,8 @@ expect("pixel model, stored", nats["PixelCNN, stored"].mean(), at_most=82, unit=
 iwae = from_lesson_09["iwae_50"] - nats["PixelCNN, stored"].mean()
 expect("the same, below the IWAE's bound", iwae, at_least=0, unit="nats")
 expect("independent pixels over the same", in_order["independent pixels"] / nats["PixelCNN, stored"].mean(), at_least=2)
-coins = 100 * in_order["entropy of the coins"] / nats["PixelCNN, stored"].mean()
-expect("what the coins take of it", coins, at_least=50, at_most=100, unit="%")
+share_of_coins = 100 * in_order["entropy of the coins"] / nats["PixelCNN, stored"].mean()
+expect("what the coins take of it", share_of_coins, at_least=50, at_most=100, unit="%")
 expect("blind spot of plain masks, middle of 28 × 28", blind["plain"], at_least=19, at_most=20, unit="%")
 expect("blind spot of both stacks", blind["both stacks"], at_most=0, unit="%")
 expect("pixels seen that do not come before", np.sum(seen & ~before), at_most=0)
