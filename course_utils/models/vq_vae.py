@@ -51,10 +51,12 @@ class VQVAE(Autoencoder):
         return super().from_config(config)
 
 
-def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), n_blocks=2, image_shape=(28, 28, 1), **quantizer):
+def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), image_shape=(28, 28, 1), **quantizer):
     """A convolutional VQ-VAE: each level halves the sides on the way in and doubles them on the way out.
 
-    In the middle, where the maps are small, are residual blocks on both sides of the code.
+    Behind the code, where the maps are small, the decoder has two residual blocks. The encoder has none, so a vector
+    sees its neighbourhood only, ten rows and columns for two levels. If it saw more, it would use the empty background
+    to tell what belongs elsewhere, and such codes are hard to predict.
 
     >>> build_vq_vae(32).encoder.output.shape
     (None, 7, 7, 16)
@@ -63,7 +65,6 @@ def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), n_blocks=2, image_sh
         n_codes: entries of the codebook.
         code_dim: width D of an entry.
         filters: channels of each level, at least one, from the image to the code.
-        n_blocks: residual blocks on each side of the code.
         image_shape: `(height, width, channels)`; height and width divisible by 2 at each level.
         quantizer: further arguments of the `VectorQuantizer`.
 
@@ -76,7 +77,7 @@ def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), n_blocks=2, image_sh
             `channels_first`.
 
     Reference:
-        van den Oord, Vinyals & Kavukcuoglu, 2017, section 4.1; there the blocks have ReLU.
+        van den Oord, Vinyals & Kavukcuoglu, 2017, section 4.1; there the encoder has blocks, too, and they have ReLU.
     """
     image_shape, code_dim, filters = check_widths(image_shape, code_dim=code_dim, filters=filters)
     if not filters:
@@ -90,19 +91,14 @@ def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), n_blocks=2, image_sh
     x = images = keras.Input(image_shape)
     for channels in filters:
         x = layers.Conv2D(channels, activation="elu", **resized)(x)
-    vectors = layers.Conv2D(code_dim, 1, dtype="float32")(_residual_blocks(x, n_blocks))
+    vectors = layers.Conv2D(code_dim, 1, dtype="float32")(x)
     encoder = keras.Model(images, vectors, name="encoder")
     entries = keras.Input(vectors.shape[1:])
-    x = _residual_blocks(layers.Conv2D(filters[-1], 3, padding="same", activation="elu")(entries), n_blocks)
+    x = layers.Conv2D(filters[-1], 3, padding="same", activation="elu")(entries)
+    for _ in range(2):
+        change = layers.Conv2D(filters[-1] // 2, 3, padding="same", activation="elu")(x)
+        x = layers.Add()([x, layers.Conv2D(filters[-1], 1)(change)])
     for channels in filters[-2::-1]:
         x = layers.Conv2DTranspose(channels, activation="elu", **resized)(x)
     image = layers.Conv2DTranspose(image_shape[-1], activation="sigmoid", dtype="float32", **resized)(x)
     return VQVAE(encoder, VectorQuantizer(n_codes, **quantizer), keras.Model(entries, image, name="decoder"))
-
-
-def _residual_blocks(x, n_blocks):
-    channels = x.shape[-1]
-    for _ in range(n_blocks):
-        change = layers.Conv2D(channels // 2, 3, padding="same", activation="elu")(x)
-        x = layers.Add()([x, layers.Conv2D(channels, 1)(change)])
-    return x
