@@ -709,10 +709,10 @@ expect(
 )
 expect("entries in use on test digits, of 64", used, at_least=budget(64, quick=48))
 dead = K_MANY - np.sum(usage["by gradients"] > 0)
-expect("of 128 entries unused: by gradients", dead, at_least=30)
+expect("of 128 entries unused: by gradients", dead, at_least=50)
 revived = K_MANY - np.sum(usage["with revival"] > 0)
-expect("of 128 entries unused: with revival", revived, at_most=budget(2, quick=30))
-expect("the same: MSE that revival saves", few_errors["by gradients"] - few_errors["with revival"], at_least=0.0003)
+expect("of 128 entries unused: with revival", revived, at_most=budget(8, quick=30))
+expect("the same: MSE that revival saves", few_errors["by gradients"] - few_errors["with revival"], at_least=0.001)
 expect("prior of the codes: bits a digit", bits["prior, any class"], at_most=budget(112, quick=160), unit="bits")
 gain = bits["prior, any class"] - bits["prior, class told"]
 expect("what the class saves", gain, at_least=budget(1.5, quick=0), at_most=budget(5, quick=10), unit="bits")
