@@ -125,7 +125,7 @@ quantization_loss = ex.quantization_loss.check(quantization_loss)
 
 # %%
 K, K_MANY = 64, 128
-N_FEW, EPOCHS_FEW, EPOCHS = budget(10_000, quick=1500), budget(3, quick=2), budget(5, quick=6)
+N_FEW, EPOCHS_FEW, EPOCHS = budget(10_000, quick=1000), budget(3, quick=2), budget(5, quick=4)
 
 
 def pixel_loss(images, reconstruction):
@@ -294,7 +294,7 @@ told = classes(y_train)
 told[np.random.default_rng(SEED).random(len(told)) < 0.75] = 0
 keras.utils.set_random_seed(SEED)
 prior = build_pixel_cnn((7, 7), K, filters=32, n_blocks=6, first_size=3, n_classes=10)
-epochs = budget(8, quick=6)
+epochs = budget(8, quick=4)
 steps = epochs * -(-len(x_train) // 128)
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=5e-3, warmup_steps=steps // 20)
 prior.compile(keras.optimizers.Adam(schedule), loss=categorical_nll, **fast(prior, steps))
@@ -435,10 +435,10 @@ def rows_above(n):
     return np.arange(28)[:, np.newaxis].repeat(28, axis=1) < n
 
 
-upper = rows_above(budget(14, quick=22))
+upper = rows_above(budget(14, quick=24))
 nothing = np.zeros((10, 28, 28), np.int32)
 by_pixels = {
-    "drawn": sampled(probabilities_of(stored), nothing, rows_above(budget(0, quick=22)), np.random.default_rng(SEED)),
+    "drawn": sampled(probabilities_of(stored), nothing, rows_above(budget(0, quick=24)), np.random.default_rng(SEED)),
     "upper half of\na test digit": binary[:10] * upper,
 }
 completions = sampled(probabilities_of(stored), np.tile(binary[:10], (2, 1, 1)), upper, np.random.default_rng(SEED))
@@ -509,7 +509,7 @@ def decompressed(stream, n):
 
 
 # %%
-sent = codes["test"][: budget(2000, quick=500)]
+sent = codes["test"][: budget(2000, quick=300)]
 stream = compressed(sent)
 received = decompressed(stream, len(sent))
 ideal = code_length(softmax(predict_in_batches(prior, [sent, no_class(len(sent))]), axis=-1), sent).sum() / 8
@@ -555,7 +555,7 @@ for name, options in {
     "WebP, lossless": {"format": "webp", "lossless": True, "method": 6},
 }.items():
     size, picture = saved(whole, **options)
-    alone = [saved(np.rint(255 * image[..., 0]).astype(np.uint8), **options)[0] for image in x_test[:100]]
+    alone = [saved(np.rint(255 * image[..., 0]).astype(np.uint8), **options)[0] for image in x_test[: budget(100, quick=10)]]
     decoded[name] = taken_apart(picture)
     table[name] = size / len(sent), np.mean(alone), np.mean((decoded[name] - x_test[: len(sent)]) ** 2)
 own_files = np.mean([len(compressed(sent[i : i + 1])) for i in range(budget(20, quick=3))])  # in words of 32 bits
@@ -664,7 +664,7 @@ def pop(coder):
 
 
 # %%
-some, rng = binary[: budget(500, quick=50)], np.random.default_rng(SEED)
+some, rng = binary[: budget(500, quick=30)], np.random.default_rng(SEED)
 coder = constriction.stream.stack.AnsCoder(rng.integers(2**32, size=100, dtype=np.uint32))  # what is to be sent anyway
 start = coder.get_compressed()
 bits_before = coder.num_bits()
