@@ -125,7 +125,7 @@ quantization_loss = ex.quantization_loss.check(quantization_loss)
 
 # %%
 K, K_MANY = 64, 128
-N_FEW, EPOCHS_FEW, EPOCHS = budget(10_000, quick=1000), budget(3, quick=2), budget(5, quick=4)
+N_FEW, EPOCHS_FEW, EPOCHS = budget(10_000, quick=1000), budget(3, quick=2), budget(5, quick=3)
 
 
 def pixel_loss(images, reconstruction):
@@ -239,7 +239,7 @@ print(causal_mask(3, False), causal_mask(3, True), sep="\n\n")
 # %% [markdown]
 # ### Exercise 5: a prediction
 #
-# Each masked 3 × 3 layer sees the three pixels above, and in its own row the pixel to the left. Put thirty of them on top of each other, on images of 28 × 28. Look at the output in the middle, at row 14 and column 14. Which share of the pixels before it can it not see?
+# Each masked 3 × 3 layer sees the three pixels above, and in its own row the pixel to the left. Put sixteen of them on top of each other, on images of 28 × 28. Look at the output in the middle, at row 14 and column 14. Which share of the pixels before it can it not see?
 
 # %%
 blind_guess = ...  # your prediction, in %
@@ -253,7 +253,7 @@ def seen_from_the_middle(network, side=28):
     return (at_centre > 0).reshape(side, side)
 
 
-def pile(stack, n=30):
+def pile(stack, n=16):
     """Masked 3 × 3 layers on top of each other; each weight is positive and small enough that nothing overflows."""
     start = {"kernel_initializer": keras.initializers.Constant(0.25)}
     inner = [MaskedConv2D(1, 3, mask="B", stack=stack, **start) for _ in range(n - 1)]
@@ -294,7 +294,7 @@ told = classes(y_train)
 told[np.random.default_rng(SEED).random(len(told)) < 0.75] = 0
 keras.utils.set_random_seed(SEED)
 prior = build_pixel_cnn((7, 7), K, filters=32, n_blocks=6, first_size=3, n_classes=10)
-epochs = budget(8, quick=4)
+epochs = budget(8, quick=3)
 steps = epochs * -(-len(x_train) // 128)
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=5e-3, warmup_steps=steps // 20)
 prior.compile(keras.optimizers.Adam(schedule), loss=categorical_nll, **fast(prior, steps))
@@ -435,10 +435,10 @@ def rows_above(n):
     return np.arange(28)[:, np.newaxis].repeat(28, axis=1) < n
 
 
-upper = rows_above(budget(14, quick=24))
+upper = rows_above(budget(14, quick=26))
 nothing = np.zeros((10, 28, 28), np.int32)
 by_pixels = {
-    "drawn": sampled(probabilities_of(stored), nothing, rows_above(budget(0, quick=24)), np.random.default_rng(SEED)),
+    "drawn": sampled(probabilities_of(stored), nothing, rows_above(budget(0, quick=26)), np.random.default_rng(SEED)),
     "upper half of\na test digit": binary[:10] * upper,
 }
 completions = sampled(probabilities_of(stored), np.tile(binary[:10], (2, 1, 1)), upper, np.random.default_rng(SEED))
@@ -555,10 +555,11 @@ for name, options in {
     "WebP, lossless": {"format": "webp", "lossless": True, "method": 6},
 }.items():
     size, picture = saved(whole, **options)
-    alone = [saved(np.rint(255 * image[..., 0]).astype(np.uint8), **options)[0] for image in x_test[: budget(100, quick=10)]]
+    singles = np.rint(255 * x_test[: budget(100, quick=10), ..., 0]).astype(np.uint8)
+    alone = [saved(image, **options)[0] for image in singles]
     decoded[name] = taken_apart(picture)
     table[name] = size / len(sent), np.mean(alone), np.mean((decoded[name] - x_test[: len(sent)]) ** 2)
-own_files = np.mean([len(compressed(sent[i : i + 1])) for i in range(budget(20, quick=3))])  # in words of 32 bits
+own_files = np.mean([len(compressed(sent[i : i + 1])) for i in range(budget(20, quick=1))])  # in words of 32 bits
 table["VQ-VAE and prior"] = bytes_a_digit, own_files, np.mean(errors[: len(sent)])
 print(f"{'':18}{'mosaic':>10}{'own file':>10}   bytes a digit")
 for name, (size, alone, error) in table.items():
@@ -704,10 +705,10 @@ mse = errors.mean()
 expect(
     "VQ-VAE: test MSE",
     mse,
-    at_most=budget(0.0035, quick=0.012),
+    at_most=budget(0.0035, quick=0.015),
     published="about 0.0042 on training digits, keras.io's example (its 0.0444 × variance)",
 )
-expect("entries in use on test digits, of 64", used, at_least=budget(64, quick=48))
+expect("entries in use on test digits, of 64", used, at_least=budget(64, quick=40))
 dead = K_MANY - np.sum(usage["by gradients"] > 0)
 expect("of 128 entries unused: by gradients", dead, at_least=budget(50, quick=90))
 revived = K_MANY - np.sum(usage["with revival"] > 0)
