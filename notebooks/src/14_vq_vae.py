@@ -394,7 +394,7 @@ def pixel_pair(images, rng):
 
 keras.utils.set_random_seed(SEED)
 pixel_cnn, epochs = build_pixel_cnn((28, 28), 2, n_blocks=budget(10, quick=4)), 1
-batches = FreshBatches(x_train[: budget(40_000, quick=3500)], pixel_pair, batch_size=budget(16, quick=32), seed=SEED)
+batches = FreshBatches(x_train[: budget(40_000, quick=2500)], pixel_pair, batch_size=budget(16, quick=32), seed=SEED)
 steps = epochs * len(batches)
 schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=2e-3, warmup_steps=steps // 20)
 pixel_cnn.compile(keras.optimizers.Adam(schedule), loss=categorical_nll, **fast(pixel_cnn, steps))
@@ -555,7 +555,7 @@ for name, options in {
     "WebP, lossless": {"format": "webp", "lossless": True, "method": 6},
 }.items():
     size, picture = saved(whole, **options)
-    singles = np.rint(255 * x_test[: budget(100, quick=10), ..., 0]).astype(np.uint8)
+    singles = np.rint(255 * x_test[: budget(100, quick=3), ..., 0]).astype(np.uint8)
     alone = [saved(image, **options)[0] for image in singles]
     decoded[name] = taken_apart(picture)
     table[name] = size / len(sent), np.mean(alone), np.mean((decoded[name] - x_test[: len(sent)]) ** 2)
