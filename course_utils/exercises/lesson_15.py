@@ -9,20 +9,18 @@ slope_guess = Prediction(
     "slope_guess",
     "Real numbers come from N(1, 1), made ones from N(-1, 1). With which slope does the logit of the best "
     "discriminator grow? Within 0.1 counts as right.",
-    "The best logit is log p(x) - log q(x) = -(x - 1)²/2 + (x + 1)²/2 = 2x: a straight line, whose slope is "
-    "the distance "
-    "of the means.",
-    "At its best the discriminator says p/(p + q), whose logit is log p - log q. Write both logarithms down; "
-    "the squares "
-    "of x cancel.",
+    "The best logit is log p(x) - log q(x) = -(x - 1)²/2 + (x + 1)²/2 = 2x: a straight line, whose slope is the "
+    "distance of the means.",
+    "At its best the discriminator says p/(p + q), whose logit is log p - log q. Write both logarithms down; the "
+    "squares of x cancel.",
     within=0.1,
 )
 
 winner_guess = Prediction(
     "winner_guess",
     "Which of the four sets of pictures is nearest to the test digits, by the Fréchet distance?",
-    "A mean of many possible digits is blurred, and no test digit is. The discriminator finds blur at once, so the GAN "
-    "may not draw it, and nothing asks it for a reconstruction or for a code that follows a prior.",
+    "A mean of many possible digits is blurred, and no test digit is. The discriminator finds blur at once, so the "
+    "GAN may not draw it, and nothing asks it for a reconstruction or for a code that follows a prior.",
     "Which of the losses minds a blurred picture? Which of them has nothing else to mind?",
     options=("VAE, means", "VAE, drawn pixels", "GAN", "VAE-GAN"),
 )
