@@ -24,7 +24,7 @@ N_TRAIN, BATCH, LATENT, SEED = 55_000, 64, 32, 15
 
 
 def vae():
-    return VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), seed=SEED)
+    return VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), beta=2.0, seed=SEED)
 
 
 def gan():
