@@ -18,7 +18,7 @@ class Grammar:
     >>> grammar = Grammar({"S": {"A cat": 0.5, "A cat sleeps": 0.5}, "A": {"": 0.75, "old": 0.25}})
     >>> grammar.words, grammar.longest
     (('cat', 'old', 'sleeps'), 3)
-    >>> float(np.exp(grammar.log_probability("old cat sleeps")))
+    >>> print(f"{np.exp(grammar.log_probability('old cat sleeps')):.3f}")
     0.125
     >>> grammar.log_probability("cat old")
     -inf
