@@ -70,6 +70,7 @@ def test_a_module_imports_only_from_those_above_it():
         "watermarks",
         "scenes",
         "signals",
+        "grammar",
         "losses",
         "metrics",
     ]
