@@ -38,8 +38,9 @@ class SequenceVAE(VAE):
     def kl_layer(self, weight, name):
         return FreeBits(self.free_bits, weight, name=name)
 
-    def call(self, sentences):
-        return self.decoder([self.sampling(self.kl_divergence(self.encoder(sentences))), sentences])
+    def call(self, sentences, training=False):  # Keras tells a model so only if its `call` asks, for the word dropout
+        codes = self.sampling(self.kl_divergence(self.encoder(sentences)))
+        return self.decoder([codes, sentences], training=training)
 
     def check_fit(self, y, y_pred, sample_weight):
         super().check_fit(y, y_pred[..., 0], sample_weight)

@@ -117,6 +117,18 @@ def test_words_are_hidden_in_training_only(small):
     assert np.std(in_training, axis=0).max() > 0.01
 
 
+def test_fit_hides_words_and_evaluate_does_not():
+    x = numbers(GRAMMAR.sample(200, np.random.default_rng(1)))
+    losses = {}
+    for rate in (0.0, 1.0):
+        vae = shaken(build_sequence_vae(LENGTH, N_TOKENS, 2, width=8, word_dropout=rate, seed=0))
+        vae.compile(keras.optimizers.SGD(0.0), loss=sentence_nll)
+        fitted = vae.fit(x, x, batch_size=200, verbose=0).history["loss"][0]
+        losses[rate] = fitted, vae.evaluate(x, x, batch_size=200, verbose=0)[0]
+    assert losses[1.0][0] != pytest.approx(losses[0.0][0], rel=0.01)
+    assert losses[1.0][1] == pytest.approx(losses[0.0][1], rel=0.3)  # other draws of the codes
+
+
 def test_it_learns_the_grammar_and_no_score_lies_below_the_exact_one(trained):
     vae, history = trained
     texts = GRAMMAR.sample(1500, np.random.default_rng(2))
