@@ -21,7 +21,7 @@
 import numpy as np
 from course_utils import plotting
 from course_utils.batches import predict_in_batches
-from course_utils.exercises import lesson_16_signals as ex
+from course_utils.exercises import lesson_16 as ex
 from course_utils.lesson import budget, expect, setup
 from course_utils.losses import gaussian_nll
 from course_utils.metrics import pitch_and_clarity
