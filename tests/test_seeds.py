@@ -38,8 +38,13 @@ def lesson(tmp_path, monkeypatch):
     return (tmp_path / "notebooks" / "src" / "91_small.py").write_text
 
 
-def test_two_further_seeds_are_stored_and_a_missed_bound_is_a_finding(lesson, tmp_path):
-    lesson(LESSON + '\n# %%\nfrom course_utils.checkpoints import stored_table\n\nprint(stored_table("seeds_91"))\n')
+SHOWN = 'from course_utils.checkpoints import stored_table\n\nprint(stored_table("seeds_91"))'
+READ = 'from course_utils.checkpoints import folder\n\nprint((folder() / "seeds_91.csv").read_text())'
+
+
+@pytest.mark.parametrize("last_cell", [SHOWN, READ])
+def test_two_further_seeds_are_stored_and_a_missed_bound_is_a_finding(lesson, tmp_path, last_cell):
+    lesson(f"{LESSON}\n# %%\n{last_cell}\n")
     seeds.main()  # though the table that the last cell shows is not there yet
     with open(tmp_path / "seeds_91.csv", encoding="utf-8") as file:
         rows = list(csv.reader(file))

@@ -59,8 +59,8 @@ def with_seed(notebook, step):
         sys.exit(f"A lesson that runs with further seeds has the line `SEED = …` in one cell. Found: {len(seeded)}")
     seed = int(SEED_LINE.search(seeded[0].source)[1]) + step
     seeded[0].source = SEED_LINE.sub(f"SEED = {seed}", seeded[0].source)
-    shows_these = 'stored_table("seeds_'  # the table that is being made, and isn't there the first time
-    cells = [cell for cell in notebook.cells if shows_these not in cell.source]
+    table = '"seeds_'  # in the cell that shows what is being made, and isn't there the first time
+    cells = [cell for cell in notebook.cells if table not in cell.source]
     notebook.cells = [nbformat.v4.new_code_cell(LENIENT), *cells]
     return notebook, seed
 
