@@ -35,11 +35,22 @@ def passes_gradients(watched, reference, arguments, by):
         free = arguments[place] != 0
         if not np.isfinite(got).all():
             return f"Its value is right, but its gradient by `{name}` is {got[~np.isfinite(got)].flat[0]}"
-        if not got[free].any():
-            return f"No gradient by `{name}` comes through. {REMEDY}"
-        if not np.allclose(got[free], wanted[free], rtol=1e-3, atol=1e-3 * np.abs(wanted[free]).max()):
-            return f"Its value is right, but a part of its gradient by `{name}` is cut off. {REMEDY}"
+        if fault := _difference(name, got[free], wanted[free]):
+            return fault
     return None
+
+
+def _difference(name, got, wanted):
+    if not wanted.any():
+        return f"No gradient by `{name}` may pass, and one does: see ops.stop_gradient" if got.any() else None
+    if not got.any():
+        return f"No gradient by `{name}` comes through: it cancels or is held by ops.stop_gradient. Or else: {REMEDY}"
+    if np.allclose(got, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()):
+        return None
+    factor = np.sum(got * wanted) / np.sum(wanted * wanted)
+    if factor > 1 and np.allclose(got, factor * wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()):
+        return f"Its value is right, but its gradient by `{name}` is {factor:.3g} times what it should be"
+    return f"Its value is right, but a part of its gradient by `{name}` is cut off. {REMEDY}"
 
 
 def _gradients(function, arguments, places):
