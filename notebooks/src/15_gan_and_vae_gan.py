@@ -578,3 +578,46 @@ of_vae_gan = frechet["VAE-GAN"] / vaes_best
 expect("Fréchet² of the VAE-GAN, over the VAE's", of_vae_gan, at_most=budget(0.85, quick=3))
 balance, sharpness = (np.mean(scores["GAN"], axis=0)[NUMBERS.index(name)] for name in ("class KL", "sharpness"))
 expect("GAN: class balance", balance, at_most=budget(0.15, quick=1), unit="nats")
+
+# %% [markdown]
+# One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks (`make seeds LESSON=15`; the models of section 7 are the same ones). Here are the same numbers from those runs:
+
+# %%
+print(f"{'seed':60}" + "".join(f"{seed:>10}" for seed in (16, 17)))
+for row in stored_table("seeds_15"):
+    print(f"{row.pop('what'):60}" + "".join(f"{float(value):10.4f}" for value in row.values()))
+
+# %% [markdown]
+# ## Summary
+#
+# - A discriminator learns the ratio of two densities from samples alone. Its best loss is $\log 2$ less the Jensen-Shannon divergence.
+# - A generator learns from it: in which direction would the picture look more real? Each player has a loss of its own, and neither loss may reach the other's weights.
+# - Nothing in this asks for everything. Modes get lost; whether they do depends on details such as Adam's momentum. A discriminator that judges several pictures at once notices it.
+# - Drawn by one decoder, with one budget, a GAN's digits are nearer to test digits than a VAE's, and sharper. A GAN has no encoder and no likelihood. The VAE-GAN has an encoder, too, and keeps the sharpness; its reconstructions are farther from the digits pixel by pixel.
+# - A flow in the latent space draws codes where the decoder knows its way.
+#
+# ## Pitfalls
+#
+# - **A gradient that goes astray.** The generator's loss moves the discriminator, or the other way round: nothing fails, and both learn to agree. Test it by gradients.
+# - **`trainable = False` at the wrong time.** In Keras it counts when the model is compiled, so whether it holds depends on the order of lines. `stop_gradient` does not.
+# - **Batch normalisation that is not told that it trains**, in a model of one's own whose `call` doesn't name `training`: its averages stay at 0 and 1, and it normalises nothing. An earlier version of this course's VAE was of that kind. Look at the averages after a step.
+# - **Batch normalisation or dropout in the discriminator** of a single loss: its terms then meet different discriminators.
+# - **Losses taken for progress.** The generator's loss says how good the discriminator is. Look at the pictures, and measure them.
+# - **"Modes found" without the share of good points**: a cloud that lies everywhere finds them all.
+# - **A Fréchet distance without its floor**, or from few pictures: it has a bias that falls with their number, so compare equal numbers, and give what real pictures have.
+# - **Grey means against drawn pixels.** A VAE's picture is either; measure both before you say that it loses.
+# - **A rival that was not tuned.**
+#
+# ## References
+#
+# - Goodfellow et al., [Generative adversarial nets](https://arxiv.org/abs/1406.2661), 2014.
+# - Radford, Metz & Chintala, [Unsupervised representation learning with deep convolutional generative adversarial networks](https://arxiv.org/abs/1511.06434), 2016: DCGAN.
+# - Srivastava et al., [VEEGAN: reducing mode collapse in GANs using implicit variational learning](https://arxiv.org/abs/1705.07761), 2017: ring and grid.
+# - Lin, Khetan, Fanti & Oh, [PacGAN: the power of two samples in generative adversarial networks](https://arxiv.org/abs/1712.04086), 2018.
+# - Larsen, Sønderby, Larochelle & Winther, [Autoencoding beyond pixels using a learned similarity metric](https://arxiv.org/abs/1512.09300), 2016: VAE-GAN.
+# - Heusel et al., [GANs trained by a two time-scale update rule converge to a local Nash equilibrium](https://arxiv.org/abs/1706.08500), 2017: the Fréchet distance in features.
+# - Kynkäänniemi et al., [Improved precision and recall metric for assessing generative models](https://arxiv.org/abs/1904.06991), 2019.
+# - Lucic et al., [Are GANs created equal?](https://arxiv.org/abs/1711.10337), 2018: with equal budgets for tuning, most kinds of GAN come out alike.
+# - Lipman et al., [Flow matching for generative modeling](https://arxiv.org/abs/2210.02747), 2023.
+# - Liu, Gong & Liu, [Flow straight and fast: learning to generate and transfer data with rectified flow](https://arxiv.org/abs/2209.03003), 2023.
+# - Rombach et al., [High-resolution image synthesis with latent diffusion models](https://arxiv.org/abs/2112.10752), 2022: the same idea with a diffusion model.
