@@ -42,8 +42,8 @@ def trained():
     keras.utils.set_random_seed(0)
     vae = build_sequence_vae(LENGTH, N_TOKENS, 2, width=16, free_bits=0.1, seed=0)
     x = numbers(GRAMMAR.sample(1500, np.random.default_rng(0)))
-    vae.compile(keras.optimizers.Adam(0.02), loss=sentence_nll)
-    history = vae.fit(x, x, batch_size=50, epochs=4, verbose=0).history
+    vae.compile(keras.optimizers.Adam(0.04), loss=sentence_nll)
+    history = vae.fit(x, x, batch_size=100, epochs=3, verbose=0).history
     return vae, history
 
 
