@@ -26,7 +26,7 @@
 #
 # **You need** lessons 05 (convolutions), 07 and 09 (ELBO, bounds, collapse). No data set is loaded. There is a marked break after section 8.
 #
-# **The quick profile** learns from 600 notes of one octave, 1,500 beats and 4,000 sentences, in very short trainings. Its notes are often out of tune and few of its sentences are right; the text describes the full run.
+# **The quick profile** learns from 600 notes of one octave, 1,500 beats and 3,000 sentences, in very short trainings. Its notes are often out of tune and few of its sentences are right; the text describes the full run.
 
 # %%
 import numpy as np
@@ -681,7 +681,7 @@ for place in ("farm", "sea"):
 
 # %%
 grammar, rng = Grammar(rules), np.random.default_rng(SEED)
-N_SENTENCES, N_NEW = budget(20_000, quick=4000), budget(2000, quick=400)
+N_SENTENCES, N_NEW = budget(20_000, quick=3000), budget(2000, quick=400)
 texts_train, texts_test = (grammar.sample(n, rng) for n in (N_SENTENCES, N_NEW))
 print(f"{len(grammar.words)} words, at most {grammar.longest} in a sentence")
 print(*texts_test[:6], sep="\n")
@@ -783,7 +783,7 @@ def trained_on_sentences(name, **cure):
     """A sequence VAE of this name, and its KL term in each epoch."""
     keras.utils.set_random_seed(SEED)
     model = build_sequence_vae(LENGTH, N_TOKENS, LATENT_DIM, seed=SEED, **cure)
-    epochs, batch_size = budget((15, 128), quick=(3, 128))
+    epochs, batch_size = budget((10, 32), quick=(3, 128))
     options = {"epochs": epochs, "learning_rate": 8e-3, "batch_size": batch_size}
     train_on(x_train, model, name, sentence_nll, **options)
     return model, model.history.history["kl"]
