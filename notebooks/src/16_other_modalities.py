@@ -47,6 +47,7 @@ from scipy.signal.windows import hann
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import KNeighborsRegressor
 
 import keras
 from keras import layers
@@ -239,12 +240,14 @@ print(f"sounds of the true magnitudes: {hits(in_tune['true magnitudes']):.1f}% w
 # %% [markdown]
 # ## 4. A VAE of notes
 #
-# On a photograph a convolution runs along both axes, as a cat is a cat wherever it sits. A spectrogram is no photograph. Along time the same holds; along frequency it does not: what a line at 400 Hz means depends on whether there is one at 200 Hz. So the convolutions run along time only, and the 256 frequencies are channels. The code has 8 numbers.
+# On a photograph a convolution runs along both axes, as a cat is a cat wherever it sits. A spectrogram is no photograph. Along time the same holds; along frequency it does not: what a line at 400 Hz means depends on whether there is one at 200 Hz. So the convolutions run along time only, and the 256 frequencies are channels.
 #
-# The decoder's output is the mean of a Gaussian for each of the 8,192 pixels, with one fixed standard deviation $\sigma$. It sets how much the pixels' errors weigh beside the KL term (lesson 07). If pixels were independent, the likeliest $\sigma$ would be the root mean squared error that is left in the end, here about 0.05. But they are not: windows overlap by three quarters, and a window smears each line over some four frequencies, so the same chance is counted several times. We take $\sigma = 0.1$, that is 8 dB, as if a quarter of the pixels counted. To be frank, that reason came second. The value comes from trials on other notes than those of this lesson, and we looked at both numbers that section 5 measures. At $\sigma = 0.07$ all notes were in tune as well, but a straight line through the code told the pitch less well ($R^2 = 0.89$).
+# The decoder's output is the mean of a Gaussian for each of the 8,192 pixels, with one fixed standard deviation $\sigma$. It sets how much the pixels' errors weigh beside the KL term (lesson 07). If pixels were independent, the likeliest $\sigma$ would be the root mean squared error that is left in the end, here about 0.05. But they are not: windows overlap by three quarters, and a window smears each line over some four frequencies, so the same chance is counted several times. We take $\sigma = 0.1$, that is 8 dB, as if a quarter of the pixels counted. From 0.07 to 0.3 it made little difference in trials: nearly all validation notes were in tune.
+
+The code has 32 numbers, and to be frank, that number was chosen by what section 5 asks of it. With 8 all validation notes were in tune as well. But a linear probe then found the pitch with an $R^2$ of anything from 0.72 to 0.95, depending on the seed and on the output's first bias; with 16 it was 0.88 to 0.91, with 32 it was 0.95 (validation notes, two seeds). Section 6 shows what lies behind that.
 
 # %%
-LATENT_DIM, SIGMA = 8, 0.1
+LATENT_DIM, SIGMA = 32, 0.1
 
 
 def note_vae(seed):
@@ -280,12 +283,12 @@ def train_on(arrays, model, name, loss, *, epochs, learning_rate, batch_size):
 
 
 keras.utils.set_random_seed(SEED)
-epochs, learning_rate, batch_size = budget((25, 2e-3, 32), quick=(12, 3e-3, 16))
+epochs, learning_rate, batch_size = budget((25, 2e-3, 32), quick=(16, 3e-3, 16))
 options = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
 vae = train_on(train["picture"], note_vae(SEED), "notes", picture_nll, **options)
 
 # %% [markdown]
-# The rival is PCA with as many numbers, 8.
+# The rival is PCA with as many numbers, 32.
 
 # %%
 pca = PCA(LATENT_DIM, random_state=0).fit(train["picture"].reshape(N_TRAIN, -1))
@@ -307,25 +310,26 @@ for name, part in {"validation": valid, "test": test}.items():
 # %% [markdown]
 # ## 5. What does the code know?
 #
-# Nobody told the VAE what a pitch is. A **linear probe** asks whether its code knows: linear regression from the 8 numbers to a setting, learnt on training notes, measured on test notes (Alain & Bengio 2016). $R^2$ is the share of the variance that it explains: 1 is all, 0 is no better than the mean.
+# Nobody told the VAE what a pitch is. A **linear probe** asks whether its code knows: linear regression from the 32 numbers to a setting, learnt on training notes, measured on test notes (Alain & Bengio 2016). $R^2$ is the share of the variance that it explains: 1 is all, 0 is no better than the mean. A second probe is not linear: it answers with the mean of the five training notes whose codes are nearest.
 
 # %%
 SCALES = {"pitch": np.log2, "decay": np.log2, "softness": np.asarray, "place": np.asarray}
 
 
-def probed(model, name):
-    """R² on test notes of a linear regression from codes to a setting."""
+def probed(probe, model, name):
+    """R² on test notes of a probe that goes from codes to a setting."""
     scale = SCALES[name]
-    return LinearRegression().fit(train[model], scale(train[name])).score(test[model], scale(test[name]))
+    return probe.fit(train[model], scale(train[name])).score(test[model], scale(test[name]))
 
 
-r_squared = {model: [probed(model, name) for name in SCALES] for model in ("VAE", "PCA")}
+r_squared = {model: [probed(LinearRegression(), model, name) for name in SCALES] for model in ("VAE", "PCA")}
+r_squared["VAE, nearest"] = [probed(KNeighborsRegressor(5), "VAE", name) for name in SCALES]
 for model, values in r_squared.items():
     print(f"{model}: " + ", ".join(f"{name} {value:.3f}" for name, value in zip(SCALES, values)))
-plotting.bars(r_squared, "R² of a linear probe", groups=["log pitch", "log decay", "softness", "place"])
+plotting.bars(r_squared, "R² of a probe, test notes", groups=["log pitch", "log decay", "softness", "place"])
 
 # %% [markdown]
-# NOTICE5A
+# **What to notice.** The linear probe reads the pitch off the VAE's code with an $R^2$ of A1. PCA's code is no worse to speak of, A2: when there are so many numbers, a straight line finds nearly anything that goes smoothly with them. The nearest notes tell the pitch almost without error. So the code knows it better than a straight line can say: notes of rising pitch lie along a *curve*. A3
 
 # %%
 again = drawn_again(test)
@@ -346,7 +350,7 @@ one_note = [test["sound"][note], by_control[note], by_model["VAE"][note]]
 play(one_note, f"a test note of {hertz[2]}; the same from its true magnitudes; the same through the VAE's code.")
 
 # %% [markdown]
-# NOTICE5B
+# **What to notice.** All notes that come through the VAE's code are in tune, half of them within B1 cents, which is little more than the true magnitudes' 1.4. So Griffin and Lim's phases are not to blame for anything here. B2 One number for each picture's error would not have told you what is heard: look at the lines.
 #
 # ## 6. From note to note
 #
@@ -422,7 +426,9 @@ for name in walks:
     play(walk_sounds[name][:, pair, :3000], f"seven notes, {name}; measured pitches {said} Hz.")
 
 # %% [markdown]
-# NOTICE6
+# **What to notice.** In the cross-fade the pitch does not glide, it jumps: half-way there are two notes at once, a chord, and whichever is stronger is the one that is measured. (Where it is the octave below both, the band reaches far down.) C1 Along the notes there is one note at every step, with the pitch that it should have: in the typical pair above C2 Hz. In the middle of the way the clarity is C3, in the cross-fade C4.
+#
+# The straight line leaves the curve on which notes lie, and between its ends lie codes that no note has. In lesson 08 the ways differed by a little; here they differ by what one hears. A VAE's prior asks that codes fill the space. It does not ask that what we care about goes straight through it.
 #
 # ## 7. Heartbeats
 #
@@ -561,7 +567,7 @@ print(f"PCA: best with {best} components, AUROC {chosen_by[best]:.3f} on the val
 plotting.curves({"three other kinds, validation": list(chosen_by.values())}, "components of PCA", "mean AUROC")
 
 # %% [markdown]
-# NOTICE8A
+# **What to notice.** With few components the score on the other kinds is low, since normal beats are drawn badly; with more than ten it falls again, since strange beats are drawn well.
 
 
 # %%
@@ -608,7 +614,11 @@ plotting.curves(
 )
 
 # %% [markdown]
-# NOTICE8B
+# **What to notice.** Of the four kinds the autoencoder finds nearly all: the mean AUROC is 0.979 (0.981, 0.977 and 0.979 for the three seeds), PCA's 0.890. Most of the difference is one kind, the wide QRS, 0.97 to 0.64. A likely reason: beats are cut out a little early or late. To shift a narrow wave, a linear model needs many components, and components that can shift it can also widen it. The autoencoder's decoder can bend.
+#
+# And here we owe you something. In our first trials all beats were cut out at the same place, and then PCA was level: 0.935 on the four kinds, autoencoders 0.92 to 0.95. Only after that did we let the cuts vary, as they do where a detector makes them, and we knew whom it would help. So the lead is one on beats that are not aligned. Who can align them first may need no network.
+#
+# Small beats are missed by both. Their AUROC of 0.41 is *below* one half: they have smaller errors than normal ones. The curves show why. The shape is a normal one, so it is drawn well, and whatever is drawn a little wrong is wrong by half as much. An error is a difference, in units of the signal. So try the error in proportion:
 
 
 # %%
@@ -629,7 +639,7 @@ plotting.table(
 )
 
 # %% [markdown]
-# NOTICE8C
+# **What to notice.** Divided by the beat's energy, the error finds small beats (0.95), at a small price for the first two kinds. But now big beats can hide: their AUROC was 0.94, and is 0.37. A score is a choice of what counts as strange, and what it misses is shown only by an anomaly that somebody thought of. The last check is the simplest one: one half of the normal beats against the other has 0.49, one half but for chance.
 #
 # **A good place for a break.** Sounds and beats had no order of words, and their decoders knew nothing but the code. That changes now.
 #
@@ -730,7 +740,7 @@ print(f"{100 * np.mean([text in seen for text in texts_test]):.0f}% of the test 
 
 # %%
 number_of = {word: 2 + i for i, word in enumerate(grammar.words)}
-LENGTH, N_TOKENS = grammar.longest + 1, len(grammar.words) + 2
+LENGTH, N_TOKENS, CODE_WIDTH = grammar.longest + 1, len(grammar.words) + 2, 8
 
 
 def as_numbers(texts):
@@ -782,8 +792,8 @@ rate_guess = ...  # your prediction, in nats
 def trained_on_sentences(name, **cure):
     """A sequence VAE of this name, and its KL term in each epoch."""
     keras.utils.set_random_seed(SEED)
-    model = build_sequence_vae(LENGTH, N_TOKENS, LATENT_DIM, seed=SEED, **cure)
-    epochs, batch_size = budget((10, 32), quick=(3, 128))
+    model = build_sequence_vae(LENGTH, N_TOKENS, CODE_WIDTH, seed=SEED, **cure)
+    epochs, batch_size = budget((10, 32), quick=(3, 64))
     options = {"epochs": epochs, "learning_rate": 8e-3, "batch_size": batch_size}
     train_on(x_train, model, name, sentence_nll, **options)
     return model, model.history.history["kl"]
@@ -817,12 +827,12 @@ for name, cure in {"word dropout": {"word_dropout": 0.5}, "free bits": {"free_bi
 plotting.curves(rates, "epoch", "KL term (nats per sentence)", title="training sentences")
 
 # %% [markdown]
-# **What to notice.** NOTICE11A
+# **What to notice.** The plain model's KL term falls from the first epoch on. With free bits the code speaks at once, since the first half nat of each unit costs nothing, and it hardly says more than that. With word dropout it learns to speak little by little, and ends higher.
 #
 # Each model then writes sentences, drawn word by word: *new* ones from codes of the prior, and *retold* ones from codes that were drawn for test sentences. The cost of a test sentence is bounded from above in two ways: by the negative ELBO, and more tightly by 100 codes a sentence (lesson 09; both from `course_utils.metrics`, which hand the decoder the sentences besides the codes). No word is hidden here.
 
 # %%
-PRIOR, K = np.random.default_rng(SEED).standard_normal((budget(1000, quick=200), LATENT_DIM)), budget(100, quick=10)
+PRIOR, K = np.random.default_rng(SEED).standard_normal((budget(1000, quick=200), CODE_WIDTH)), budget(100, quick=10)
 parts, gaps, written, retold, drawn, means = {}, {}, {}, {}, {}, {}
 for name, model in vaes.items():
     parts[name] = negative_elbo_terms(model, x_test, 5, nll=sentence_nll)
@@ -848,7 +858,9 @@ for name, texts in written.items():
     print(f"\n{name}:", *texts[:4], sep="\n  ")
 
 # %% [markdown]
-# NOTICE11B
+# **What to notice.** In no line is a model better than the exact cost, as it must be. The plain model is best: it misses the truth by three hundredths of a nat, of 13. With a code that says 4 or 5 nats the negative ELBO is D1 nat above it, and a good part of that is the encoder's, for many codes bring the bound much nearer. So the cures are no gain in likelihood, and they aren't meant to be. The best model of a language may have a code that says nothing. Who wants a code must ask for it.
+#
+# Both cures work. D2
 #
 # ## 12. What the code says
 #
@@ -890,7 +902,9 @@ for name, z in drawn.items():
     print(f"{name:14} length from the code: R² = {r2:5.2f}; sentences written again word for word: {same:.1%}")
 
 # %% [markdown]
-# NOTICE12
+# **What to notice.** From the collapsed code hardly anything can be told beyond chance. But look at the last row: from the *mean* alone the probe reads farm or sea without an error, and much else. The mean still differs a little from sentence to sentence, far less than the noise that is added. A probe divides by that little; the decoder can't. Whoever probes means may find a rich code where there is none.
+#
+# The two cures make different codes. E1 Neither writes many sentences again word for word: 4 or 5 nats are not 13.
 #
 # ## 13. Between two sentences
 #
@@ -904,8 +918,8 @@ weights = np.linspace(0, 1, N_STEPS)[:, np.newaxis]
 def sentence_walks(model, starts, ends):
     """Sentences at each step of straight walks between the mean codes of two sentences, a list for each walk."""
     z = [predict_in_batches(model.encoder, x)[0][:, np.newaxis] for x in (starts, ends)]
-    steps = (1 - weights) * z[0] + weights * z[1]  # (walks, steps, LATENT_DIM)
-    texts = as_texts(model.write(steps.reshape(-1, LATENT_DIM)))
+    steps = (1 - weights) * z[0] + weights * z[1]  # (walks, steps, CODE_WIDTH)
+    texts = as_texts(model.write(steps.reshape(-1, CODE_WIDTH)))
     return [texts[i : i + N_STEPS] for i in range(0, len(texts), N_STEPS)]
 
 
@@ -929,19 +943,23 @@ for name, several in paths.items():
     print(f"{name:24}{walked[name]:8.1%}{different[name]:20.2f}   {of_crossing:>32}")
 
 # %% [markdown]
-# NOTICE13
+# **What to notice.** Every step is a sentence, and agrees in number throughout. On the way from farm to sea the animals change once, and nothing stands in both worlds. Words, clauses and number change at different steps: that is what "between" means here. The collapsed model writes one sentence or two, whatever the code.
+#
+# Why so many big animals? The most probable next word need not be on the way to the most probable sentence, nor to a typical one. After *the*, each of the nouns is less likely than *big*. F1
 #
 # ## What you should see
 
 # %% tags=["headline"]
-expect("within 50 cents: through the VAE's code", hits(in_tune["VAE"]), at_least=budget(95, quick=5), unit="%")
+expect("within 50 cents: through the VAE's code", hits(in_tune["VAE"]), at_least=budget(95, quick=40), unit="%")
 for name in ("the notes themselves", "true magnitudes"):
     expect(f"within 50 cents: {name}", hits(in_tune[name]), at_least=96, unit="%")
 string_pitch = "8000 / 40.5 = 197.53 Hz, Karplus & Strong 1983"
 expect("pitch of a loop of 40 samples", measured[0], at_least=197, at_most=198, unit="Hz", published=string_pitch)
 expect("R² of a linear probe: log pitch, VAE", r_squared["VAE"][0], at_least=budget(0.9, quick=0.6))
 lead = r_squared["VAE"][0] - r_squared["PCA"][0]
-expect("the same, less PCA's", lead, at_least=budget(0.05, quick=-0.2))
+expect("the same, less PCA's", lead, at_least=budget(-0.03, quick=-0.2), at_most=0.15)
+nearest = r_squared["VAE, nearest"][0]
+expect("R² of the five nearest notes: log pitch, VAE", nearest, at_least=budget(0.99, quick=0.9))
 expect("walk: pitch between, along the notes", middle["along the notes"], at_least=budget(80, quick=25), unit="%")
 expect("walk: pitch between, straight line", middle["straight line"], at_most=budget(60, quick=99), unit="%")
 expect("walk: pitch between, cross-fade", middle["cross-fade"], at_most=40, unit="%")
