@@ -41,6 +41,28 @@ def bernoulli_nll(images, reconstruction):
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
+def categorical_nll(values, logits):
+    """-log p(values) of grids of whole numbers if the softmax of the logits says how likely each value is.
+
+    >>> print(np.round(categorical_nll(np.zeros((1, 7, 7)), np.zeros((1, 7, 7, 128))), 1))  # 49 ln 128
+    [237.7]
+
+    Args:
+        values: whole numbers from 0 to K - 1, `(batch, ...)`.
+        logits: `(batch, ..., K)`.
+
+    Returns:
+        Tensor `(batch,)`, in nats.
+
+    Raises:
+        ValueError: if the shapes don't fit together.
+    """
+    check_same_shape("logits", logits, "the values' and K:", (*values.shape, logits.shape[-1]))
+    cost = ops.sparse_categorical_crossentropy(values, ops.cast(logits, "float32"), from_logits=True)
+    return ops.sum(ops.reshape(cost, (ops.shape(cost)[0], -1)), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
 def gaussian_nll(images, reconstruction, sigma=1.0):
     """-log p(images) if every pixel is Gaussian around the reconstruction with standard deviation `sigma`.
 

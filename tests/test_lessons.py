@@ -221,6 +221,13 @@ def test_the_header_is_put_on_top_of_the_source(course, tmp_path):
     assert notebook.metadata["course"] == {"seconds": 283, "quick_seconds": 41, "reading": 40, "doing": 50}
 
 
+def test_on_colab_a_lesson_gets_the_packages_that_colab_lacks(course):
+    source = course("97_needy", "# %% [markdown]\n# # Needs a coder\n")
+    source.write_text("# ---\n# jupyter:\n#   course: {needs: [constriction]}\n# ---\n\n" + source.read_text())
+    setup = sources.read_source(source).cells[1].source
+    assert "install --quiet --no-deps git+https://github.com/" in setup and setup.endswith(' constriction")')
+
+
 def test_build_stores_notebook_picture_and_tables(course, tmp_path, capsys):
     lessons.build("91", jobs=1)
     notebook = nbformat.read(tmp_path / "notebooks" / "91_small.ipynb", as_version=4)

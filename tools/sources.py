@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SETUP = """import sys
 
 if "google.colab" in sys.modules:  # Colab fetches the course's package and keeps its own TensorFlow and NumPy
-    get_ipython().run_line_magic("pip", "install --quiet --no-deps git+{url}")"""
+    get_ipython().run_line_magic("pip", "install --quiet --no-deps {packages}")"""
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
 
@@ -43,7 +43,7 @@ def read_source(source, measured=None):
 
     Args:
         source: path of a jupytext file whose first cell starts with the title, and whose metadata give
-            `course: {reading: minutes, doing: minutes}`.
+            `course: {reading: minutes, doing: minutes}`, and as `needs` packages that Colab lacks.
         measured: what a run has measured, such as `{"seconds": 283, "quick_seconds": 41}`.
     """
     notebook = jupytext.read(source)
@@ -69,9 +69,10 @@ def header(opening, name, course):
     minutes = {key: course.get(key, "?") for key in ("reading", "doing")}
     runs = {"full": in_words(course.get("seconds")), "quick": in_words(course.get("quick_seconds"))}
     pieces = [title, BADGE.format(address=address), rest.strip(), TIME.format(**minutes, **runs)]
+    packages = " ".join([f"git+{repository()}", *course.get("needs", [])])
     return [
         nbformat.v4.new_markdown_cell("\n\n".join(pieces)),
-        nbformat.v4.new_code_cell(SETUP.format(url=repository()), metadata={"tags": ["setup"]}),
+        nbformat.v4.new_code_cell(SETUP.format(packages=packages), metadata={"tags": ["setup"]}),
     ]
 
 

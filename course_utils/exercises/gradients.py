@@ -35,11 +35,25 @@ def passes_gradients(watched, reference, arguments, by):
         free = arguments[place] != 0
         if not np.isfinite(got).all():
             return f"Its value is right, but its gradient by `{name}` is {got[~np.isfinite(got)].flat[0]}"
-        if not got[free].any():
-            return f"No gradient by `{name}` comes through. {REMEDY}"
-        if not np.allclose(got[free], wanted[free], rtol=1e-3, atol=1e-3 * np.abs(wanted[free]).max()):
-            return f"Its value is right, but a part of its gradient by `{name}` is cut off. {REMEDY}"
+        if fault := _difference(name, got[free], wanted[free]):
+            return fault
     return None
+
+
+def _difference(name, got, wanted):
+    if not wanted.any():
+        return f"No gradient by `{name}` may pass, and one does: see ops.stop_gradient" if got.any() else None
+    if not got.any():
+        return (
+            f"No gradient by `{name}` comes through: the result does not depend on it, or what does cancels or is held "
+            f"by ops.stop_gradient. Or else: {REMEDY}"
+        )
+    if np.allclose(got, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()):
+        return None
+    factor = np.sum(got * wanted) / np.sum(wanted * wanted)
+    if factor > 1 and np.allclose(got, factor * wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()):
+        return f"Its value is right, but its gradient by `{name}` is {factor:.3g} times what it should be"
+    return f"Its value is right, but a part of its gradient by `{name}` is cut off. {REMEDY}"
 
 
 def _gradients(function, arguments, places):
@@ -67,7 +81,7 @@ class _Step(keras.Model):
     def call(self, inputs):
         arguments = list(self.arguments)
         for place, weight in zip(self.places, self.free):
-            arguments[place] = ops.convert_to_tensor(weight)
+            arguments[place] = weight + 0.0  # a tensor: a function with a gradient of its own refuses variables
         result = ops.reshape(ops.convert_to_tensor(self.function(*arguments)), (-1,))
         return ops.reshape(ops.sum(result * np.cos(np.arange(1, result.shape[0] + 1)).astype("float32")), (1, 1))
 

@@ -2,14 +2,17 @@
 
 from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.classifier import build_classifier
+from course_utils.models.pixel_cnn import build_pixel_cnn
 from course_utils.models.registration import Registration, Templates, build_atlas, build_registration
 from course_utils.models.translation import PatchTranslator, build_patch_discriminator
 from course_utils.models.unet import build_unet
 from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
+from course_utils.models.vq_vae import VQVAE, build_vq_vae
 
 __all__ = [
     "IWAE",
     "VAE",
+    "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
     "PatchTranslator",
@@ -22,6 +25,8 @@ __all__ = [
     "build_dense_autoencoder",
     "build_dense_vae",
     "build_patch_discriminator",
+    "build_pixel_cnn",
     "build_registration",
     "build_unet",
+    "build_vq_vae",
 ]

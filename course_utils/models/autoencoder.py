@@ -35,7 +35,7 @@ class Autoencoder(keras.Model):
         self.encoder, self.decoder = encoder, decoder
         self.built = encoder.built and decoder.built
 
-    def call(self, images):
+    def call(self, images, training=False):  # named, for Keras tells it to the parts' layers only then
         return self.decoder(self.encoder(images))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -82,7 +82,7 @@ class Registration(keras.Model):
         self.roughness = keras.metrics.Mean(name="roughness")
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         return self.network(inputs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -42,7 +42,7 @@ class PatchTranslator(keras.Model):
         self.told_apart = keras.metrics.Mean(name="told_apart")
         self.built = generator.built and discriminator.built
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         return self.generator(inputs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

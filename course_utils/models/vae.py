@@ -42,7 +42,7 @@ class VAE(Autoencoder):
         self.sampling = Sampling(seed)
         self.kl_metric = keras.metrics.Mean(name="kl")
 
-    def call(self, images):
+    def call(self, images, training=False):
         return self.decoder(self.sampling(self.kl_divergence(self.encoder(images))))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -156,7 +156,7 @@ class ConditionalVAE(VAE):
         Sohn, Lee & Yan, Learning structured output representation using deep conditional generative models, 2015.
     """
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         images, labels = inputs
         codes = self.sampling(self.kl_divergence(self.encoder([images, labels])))
         return self.decoder([codes, labels])

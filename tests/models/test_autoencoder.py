@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from course_utils.losses import bernoulli_nll
-from course_utils.models import Autoencoder, build_conv_autoencoder, build_dense_autoencoder
+from course_utils.models import VAE, Autoencoder, build_conv_autoencoder, build_dense_autoencoder
 from course_utils.models.autoencoder import UNPOOLINGS
 
 SHAPE = (8, 8, 1)
@@ -33,6 +33,23 @@ def test_the_model_is_decoder_of_encoder_and_its_output_an_image():
     output = keras.ops.convert_to_numpy(model(IMAGES))
     np.testing.assert_allclose(output, model.decoder(model.encoder(IMAGES)), rtol=1e-6)
     assert output.min() >= 0 and output.max() <= 1
+
+
+@pytest.mark.parametrize("model_class", [Autoencoder, VAE])
+def test_layers_of_the_parts_know_that_they_are_trained(model_class):
+    images = keras.Input(SHAPE)
+    flat = keras.layers.Flatten()(images)
+    outputs = [keras.layers.Dense(2)(flat) for _ in range(1 if model_class is Autoencoder else 2)]
+    codes = keras.Input((2,))
+    normalised = keras.layers.BatchNormalization()(keras.layers.Dense(64)(codes))
+    decoder = keras.Model(codes, keras.layers.Reshape(SHAPE)(keras.ops.sigmoid(normalised)))
+    model = model_class(keras.Model(images, outputs if len(outputs) > 1 else outputs[0]), decoder)
+    model.compile("adam", loss=bernoulli_nll)
+    averages = [weight.numpy() for weight in decoder.non_trainable_variables]
+    model.predict(IMAGES, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(averages, decoder.non_trainable_variables))
+    model.fit(IMAGES, IMAGES, verbose=0)
+    assert all(np.any(a != b) for a, b in zip(averages, decoder.non_trainable_variables))
 
 
 def test_regularisers_reach_code_and_weights():
