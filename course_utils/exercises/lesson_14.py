@@ -131,8 +131,8 @@ def _is_a_mask(causal_mask):
         return f"A mask is made of zeros and ones; yours has {np.unique(got)[:4]}"
     if got[1, 1]:
         return (
-            "Without the centre (`with_centre=False`) the centre is 0: a pixel must not see itself. Yours has a 1. Does "
-            "it mind `with_centre`, and not the wrong way round?"
+            "Without the centre (`with_centre=False`) the centre is 0: a pixel must not see itself. Yours has a 1. "
+            "Does it mind `with_centre`, and not the wrong way round?"
         )
     expected = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0]])
     if np.array_equal(got, expected):

@@ -191,9 +191,9 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** By gradients three quarters of the 128 entries are never chosen by any of the 245,000 vectors of the validation digits. Moving averages lose somewhat fewer. They don't reconstruct better for it, in this run. Revival keeps all entries, and with it the error is clearly less; part of that is the better start. The progress bars would not have told you: the loss falls in all three, and the first one has a term more, so they can't be compared. So count.
+# **What to notice.** By gradients three quarters of the 128 entries are never chosen by any of the 245,000 vectors of the validation digits. Moving averages lose somewhat fewer. They don't reconstruct better for it, in this run. A good start alone helps little: most entries die all the same. Revival keeps nearly all (0, 2 and 0 are lost in three runs), and its error is a third less than without it. The loss would not have told you: it falls in all four, and the first one has a term more, so they can't be compared. So count.
 #
-# The **perplexity** is the exponential of the entropy of the entries' shares. It is 128 if all are chosen equally often, and 1 if always the same one is. `VQVAE` reports it for the batches of each epoch; here it is of all validation digits.
+# The **perplexity** is the exponential of the entropy of the entries' shares. It is 128 if all are chosen equally often, and 1 if always the same one is. `VQVAE` reports it for the batches of each epoch, as the progress bars show; here it is of all validation digits.
 #
 # ### How many entries?
 #
@@ -405,11 +405,11 @@ rows |= {f"completion {i + 1}": thrice[10 * i : 10 * i + 10] for i in range(3)}
 plotting.image_rows(rows)
 
 # %% [markdown]
-# **What to notice.** Numbers at random give strokes, but no digit: an entry knows what a stroke looks like, and only the prior knows how strokes go together. At temperature 1 the probabilities are taken as they are. Some of the digits are good, some are none. A **temperature** below 1 divides the logits by it, which makes likely numbers likelier. At 0.5 nearly all are digits, and most are nines and sevens: what is gained in looks is lost in variety. Told the class, the network draws it in about half of the cases here: at temperature 1 each number may go astray, and what follows goes with it.
+# **What to notice.** Numbers at random give strokes, but no digit: an entry knows what a stroke looks like, and only the prior knows how strokes go together. At temperature 1 most draws are digits, and some are none. At 0.5 they are neater, but half of these ten are nines: what is gained in looks is lost in variety. Told the class, the network mostly draws it. We asked three nearest neighbours of 1,000 such digits: at temperature 1 they see the class that was told in 63%, at 0.5 in 78%, and in decoded test digits in 92%. Each number may go astray, and what follows goes with it.
 #
-# Completion needs no training of its own. The upper four rows of the code are given, the three below are drawn, three times over. Mind what is given: a vector of the fourth row sees three rows of pixels below the line. So these rows know a little of what follows, and the draws agree more than they should. What follows from half a picture is seen in section 5, where nothing can leak.
+# Completion needs no training of its own. The upper four rows of the code are given, the three below are drawn, three times over. Mind what is given: a vector of the fourth row sees three rows of pixels below the line. So these rows know a little of what follows, and the draws agree more than they should. (The third row of the figure is cut from the decoded digit.) What follows from half a picture is seen in section 5, where nothing can leak.
 #
-# And what did telling the class save? One who predicts "any class" as well as possible would do so by the mean over the classes, $p(k) = \frac1{10} \sum_c p(k \mid c)$, which costs at most $\log_2 10 = 3.3$ bits more than to be told. What is saved beyond that is a weakness of our answer to "any class".
+# And what did telling the class save? One who predicts "any class" as well as possible would do so by the mean over the classes, $p(k) = \frac1{10} \sum_c p(k \mid c)$, which costs at most $\log_2 10 = 3.32$ bits more than to be told. Here it is 2.9: a code tells its class almost surely, so nearly all of the 3.3 bits are paid by one who is not told.
 #
 # ## 5. Pixels, one after another
 #
@@ -477,9 +477,9 @@ by_pixels |= {"completion 1": completions[:10], "completion 2": completions[10:]
 plotting.image_rows({name: pixels[..., np.newaxis].astype(float) for name, pixels in by_pixels.items()})
 
 # %% [markdown]
-# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is a little behind the bounds of lesson 09, after one epoch. The stored one is ahead of them by three nats. Mind that theirs are *bounds*: the VAE's own likelihood may be better than we can show. The PixelCNN's number is exact, and it is what was published for a PixelCNN: 81.30 nats (van den Oord et al. 2016). That was on digits binarised once and for all, which is not quite the same task.
+# **What to notice.** Independent pixels cost more than twice as much as any model that knows of neighbours. The four others are close together, and above a floor: more than half of what they pay for are coins that nobody can foresee. Among the four, the PixelCNN of this lesson is 4 to 5 nats behind the bounds of lesson 09, after one epoch. The stored one is ahead of them, by 3.3 nats of the IWAE's and by 4.6 of the VAE's. Mind that theirs are *bounds*: their own likelihoods may be better than we can show. The PixelCNN's number is exact. For a PixelCNN 81.30 nats were published (van den Oord et al. 2016). That our second digit after the point agrees is chance: theirs were digits binarised once and for all, which is not quite the same task, and the mean over 10,000 digits has a standard error of 0.2.
 #
-# What it draws is rougher than its likelihood. Strokes are right from place to place, while the whole is often no digit: each pixel is drawn from its neighbourhood, nobody has a plan. A VAE's draws come from a code, and yet these two VAEs give test digits less probability, as far as their bounds tell. (That is said of these two. Deep VAEs have come below 80 nats: Vahdat & Kautz 2020.) A likelihood is no measure of looks, nor the other way round (Theis, van den Oord & Bethge 2016).
+# What it draws is rougher than its likelihood. Most of the ten can be read, but strokes are right from place to place, while the whole is at times no digit: each pixel is drawn from what lies above it, nobody has a plan. A VAE's draws come from a code, and yet these two VAEs give test digits less probability, as far as their bounds tell. (That is said of these two. Deep VAEs have come below 80 nats: Vahdat & Kautz 2020.) A likelihood is no measure of looks, nor the other way round (Theis, van den Oord & Bethge 2016).
 #
 # <details><summary><b>An open question.</b> Somebody reports 78 nats for a network like ours, trained and tested on digits whose pixels are white where the grey value is above 1/2. Is it better?</summary>
 #
@@ -585,7 +585,6 @@ for name, options in {
     "JPEG, quality 20": {"format": "jpeg", "quality": 20, "optimize": True},
     "WebP, quality 1": {"format": "webp", "quality": 1, "method": 6},
     "AVIF, quality 6": {"format": "avif", "quality": 6, "speed": 0},
-    "AVIF, quality 7": {"format": "avif", "quality": 7, "speed": 0},
     "PNG": {"format": "png", "optimize": True},
     "WebP, lossless": {"format": "webp", "lossless": True, "method": 6},
 }.items():
@@ -619,9 +618,9 @@ print(f"what the receiver needs: {model_bytes:,} bytes, {model_bytes / len(sent)
 print(f"cheaper than a mosaic in {rival}, model and all, from {break_even:,.0f} digits on")
 
 # %% [markdown]
-# **What to notice.** The best of the codecs, AVIF, needs nearly three times the bytes for about the same error, JPEG seven times; WebP at quality 0 needs two and a half times as many, for nearly twice the error. No wonder: ours knows nothing but digits. And it owes something. The receiver needs decoder, codebook and prior, 324 kB. For 2,000 digits that is twelve times the stream. Only from about 15,000 digits on is it cheaper than an AVIF mosaic, model and all. (The last column of the figure is the worst of these digits for the VQ-VAE.)
+# **What to notice.** AVIF, the best codec we tried, needs more than two and a half times the bytes, for a slightly larger error. WebP needs three and a half times as many for a slightly smaller one, JPEG seven times. No wonder: ours knows nothing but digits. And it owes something. The receiver needs decoder, codebook and prior, 324 kB. For 2,000 digits that is twelve times the stream. Only from about 15,000 digits on is it cheaper than an AVIF mosaic, model and all. (The last column of the figure is the worst of these digits for the VQ-VAE. It lost the stray strokes, and drew a neater digit than there was.)
 #
-# Headers matter, too: look how much dearer a file for each digit is. Always ask which of the two a paper's "PNG" is.
+# Headers matter, too: look how much dearer a file for each digit is. Ours is rounded up to whole words of four bytes, and that is all. Always ask which of the two a paper's "PNG" is.
 #
 # Without loss the same can be done with black and white pixels: the PixelCNN's nats are a coder's bits. Its rivals get the same 2,000 binarised digits at once. PNG has eight pixels a byte; bz2 is better off with one. And there is a rival of its own kind, the idea of JBIG, a standard for fax machines: it counts, as it goes, how often a pixel was white after the twelve pixels above and to the left, and needs no model beforehand.
 
@@ -656,7 +655,7 @@ lossless |= {name: values[: len(sent)].mean() / np.log(2) / 8 for name, values i
 plotting.bars(lossless, "bytes a binarised digit")
 
 # %% [markdown]
-# **What to notice.** Lossless codecs look for repetitions and edges; a coin's toss has neither. The pixel model is told the probabilities of each coin by what lies around it, and needs 40% less than bz2. Counting is of its kind, and owes no model; beside that the network gains about a fifth, again without its own bytes. (Nobody has written the last three streams: their length follows from the probabilities, and should be met as closely as above. Decoding takes 784 passes through the network.)
+# **What to notice.** Lossless codecs look for repetitions and edges; a coin's toss has neither. The pixel model is told the probabilities of each coin by what lies around it, and needs less than any of them: the stored one 40% less than bz2, that of this lesson a third. Counting is of their kind, and owes no model; beside that the stored network gains about a fifth, again without its own bytes. (Nobody has written the last three streams: their length follows from the probabilities, and should be met as closely as above. Decoding takes 784 passes through the network.)
 #
 # ## 7. Bits back
 #
@@ -732,7 +731,7 @@ without = bits_of_the_mean(some, step)
 print(f"without bits back, steps of {step:g} (best on validation digits): {without:.1f} bits a digit")
 
 # %% [markdown]
-# **What to notice.** The images cost what the negative ELBO says, to within a bit, and with all of them the first bits come back, too. Without bits back the best is to send the mean as the code, in coarse steps, and that takes two thirds more. So a better ELBO is a shorter file, word for word. (Lesson 09's tighter bounds are lengths, too, but of cleverer coders: Ruan et al. 2021.) It works on a chain of images only, and somebody must have bits to begin with. (The codes' range ends at ±8. In a first version it was ±125, and the coder, which keeps a little probability for each step of the range, drew a code from its far end once in a few hundred images. Each such image cost some two thousand bits.)
+# **What to notice.** The images cost what the negative ELBO says (of these 300 digits: 86.2 nats), to within a bit, and with all of them the first bits come back, too. Without bits back the best that we tried is to send the mean as the code, in coarse steps, and that takes two thirds more. So a better ELBO is a shorter file, word for word. (Lesson 09's tighter bounds are lengths, too, but of cleverer coders: Ruan et al. 2021.) It works on a chain of images only, and somebody must have bits to begin with. (The codes' range ends at ±8. In a first version it was ±125, and the coder, which keeps a little probability for each step of the range, drew a code from its far end once in a few hundred images. Each such image cost some two thousand bits.)
 #
 # ## What you should see
 
@@ -742,7 +741,7 @@ expect(
     "VQ-VAE: test MSE",
     mse,
     at_most=budget(0.0035, quick=0.015),
-    published="about 0.0042 on training digits, keras.io's example (its 0.0444 × variance)",
+    published="about 0.0042 on training digits, 128 entries, 30 epochs, keras.io (its 0.0444 × variance)",
 )
 expect("entries in use on test digits, of 64", used, at_least=budget(64, quick=40))
 dead = K_MANY - np.sum(usage["by gradients"] > 0)
@@ -762,12 +761,13 @@ expect("drawn at 0.8, seen as the class told", as_told["temperature 0.8"], at_le
 # %%
 published = "81.30 on digits binarised once, van den Oord et al. 2016"
 expect("pixel model, this lesson", nats["PixelCNN, this lesson"].mean(), at_most=budget(91, quick=140), unit="nats")
-expect("pixel model, stored", nats["PixelCNN, stored"].mean(), at_most=81.5, unit="nats", published=published)
+expect("pixel model, stored", nats["PixelCNN, stored"].mean(), at_most=budget(81.5, quick=83), unit="nats", published=published)
 iwae = from_lesson_09["iwae_50"] - nats["PixelCNN, stored"].mean()
-expect("the same, below the IWAE's bound", iwae, at_least=3, unit="nats")
-expect("independent pixels over the same", in_order["independent pixels"] / nats["PixelCNN, stored"].mean(), at_least=2.5)
+expect("the same, below the IWAE's bound", iwae, at_least=budget(3, quick=2), unit="nats")
+times = in_order["independent pixels"] / nats["PixelCNN, stored"].mean()
+expect("independent pixels over the same", times, at_least=budget(2.5, quick=2.4))
 share_of_coins = 100 * in_order["entropy of the coins"] / nats["PixelCNN, stored"].mean()
-expect("what the coins take of it", share_of_coins, at_least=55, at_most=57, unit="%")
+expect("what the coins take of it", share_of_coins, at_least=budget(55, quick=53), at_most=budget(57, quick=59), unit="%")
 expect("blind spot of plain masks, middle of 28 × 28", blind["plain"], at_least=19, at_most=20, unit="%")
 expect("blind spot of both stacks", blind["both stacks"], at_most=0, unit="%")
 expect("pixels seen that do not come before", np.sum(seen & ~before), at_most=0)
@@ -794,9 +794,9 @@ for row in stored_table("seeds_14"):
 # ## Summary
 #
 # - A VQ-VAE's code is a grid of whole numbers. The choice of the nearest entry has no gradient, so that of the entry is passed straight on to the vector.
-# - Entries that nobody chooses stay where they are. Revival keeps all of them in use.
+# - Entries that nobody chooses stay where they are. Revival keeps nearly all of them in use.
 # - A PixelCNN predicts each entry from those before it. Masks see to that; a plain pile of them is blind to a triangle, two stacks are not.
-# - It has a likelihood, no bound. The stored one, on binarised digits, is better than the best bound of lesson 09.
+# - It has a likelihood, no bound. The stored one, on binarised digits, is 3.3 nats better than the best bound of lesson 09.
 # - A probability is a length. With an entropy coder the code becomes a file, whose bytes can be counted and which decodes to the same numbers, if the receiver computes the same probabilities to the last bit.
 # - The ELBO is a length as well: bits back.
 #
