@@ -751,7 +751,7 @@ expect("of 128 entries unused: with revival", revived, at_most=budget(8, quick=7
 saved_by_it = few_errors["by gradients"] - few_errors["with revival"]
 expect("the same: MSE that revival saves", saved_by_it, at_least=budget(0.002, quick=0))
 saved_by_start = few_errors["the same, a good start"] - few_errors["with revival"]
-expect("the same: over a good start alone", saved_by_start, at_least=budget(0.001, quick=0))
+expect("the same: over a good start alone", saved_by_start, at_least=budget(0.0015, quick=0))
 expect("prior of the codes: bits a digit", bits["prior, any class"], at_most=budget(112, quick=130), unit="bits")
 gain = bits["prior, any class"] - bits["prior, class told"]
 expect("what the class saves", gain, at_least=budget(1.5, quick=0), at_most=budget(3.33, quick=10), unit="bits")
@@ -761,13 +761,21 @@ expect("drawn at 0.8, seen as the class told", as_told["temperature 0.8"], at_le
 # %%
 published = "81.30 on digits binarised once, van den Oord et al. 2016"
 expect("pixel model, this lesson", nats["PixelCNN, this lesson"].mean(), at_most=budget(91, quick=140), unit="nats")
-expect("pixel model, stored", nats["PixelCNN, stored"].mean(), at_most=budget(81.5, quick=83), unit="nats", published=published)
+expect(
+    "pixel model, stored",
+    nats["PixelCNN, stored"].mean(),
+    at_most=budget(81.5, quick=83),
+    unit="nats",
+    published=published,
+)
 iwae = from_lesson_09["iwae_50"] - nats["PixelCNN, stored"].mean()
 expect("the same, below the IWAE's bound", iwae, at_least=budget(3, quick=2), unit="nats")
 times = in_order["independent pixels"] / nats["PixelCNN, stored"].mean()
 expect("independent pixels over the same", times, at_least=budget(2.5, quick=2.4))
 share_of_coins = 100 * in_order["entropy of the coins"] / nats["PixelCNN, stored"].mean()
-expect("what the coins take of it", share_of_coins, at_least=budget(55, quick=53), at_most=budget(57, quick=59), unit="%")
+expect(
+    "what the coins take of it", share_of_coins, at_least=budget(55, quick=53), at_most=budget(57, quick=59), unit="%"
+)
 expect("blind spot of plain masks, middle of 28 × 28", blind["plain"], at_least=19, at_most=20, unit="%")
 expect("blind spot of both stacks", blind["both stacks"], at_most=0, unit="%")
 expect("pixels seen that do not come before", np.sum(seen & ~before), at_most=0)
@@ -778,7 +786,13 @@ expect("stream above the cross-entropy", 100 * (len(stream) / ideal - 1), at_mos
 expect("bytes a digit", bytes_a_digit, at_most=budget(14, quick=16), unit="bytes")
 over = table["AVIF, quality 6"][0] / bytes_a_digit
 expect("bytes of AVIF at quality 6 over these", over, at_least=budget(2.4, quick=2))
-expect("bits back: paid above the negative ELBO", paid - elbo_bits.mean(), at_least=budget(-1, quick=-3), at_most=budget(1, quick=3), unit="bits")
+expect(
+    "bits back: paid above the negative ELBO",
+    paid - elbo_bits.mean(),
+    at_least=budget(-1, quick=-3),
+    at_most=budget(1, quick=3),
+    unit="bits",
+)
 expect("without bits back: bits in addition", without - paid, at_least=budget(75, quick=60), unit="bits")
 expect("images that did not come back", np.sum(np.any(back != some, axis=(1, 2))), at_most=0)
 
