@@ -52,6 +52,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import keras
 
+# %%
 SEED = 14
 setup(seed=SEED)
 mnist = load("mnist")
@@ -135,6 +136,7 @@ def pixel_loss(images, reconstruction):
     return keras.ops.mean(keras.ops.binary_crossentropy(images, reconstruction) + 10 * error, axis=(1, 2, 3))
 
 
+# %%
 def start_among(model, images):
     """Puts the entries where vectors of these images are."""
     vectors = model.encoder.predict_on_batch(images).reshape(-1, model.quantizer.codebook.shape[1])
