@@ -4,6 +4,7 @@ from course_utils.models.autoencoder import Autoencoder, build_conv_autoencoder,
 from course_utils.models.classifier import build_classifier
 from course_utils.models.pixel_cnn import build_pixel_cnn
 from course_utils.models.registration import Registration, Templates, build_atlas, build_registration
+from course_utils.models.sequence_vae import SequenceVAE, build_sequence_vae
 from course_utils.models.translation import PatchTranslator, build_patch_discriminator
 from course_utils.models.unet import build_unet
 from course_utils.models.vae import IWAE, VAE, ConditionalVAE, build_conditional_vae, build_dense_vae
@@ -17,6 +18,7 @@ __all__ = [
     "ConditionalVAE",
     "PatchTranslator",
     "Registration",
+    "SequenceVAE",
     "Templates",
     "build_atlas",
     "build_classifier",
@@ -27,6 +29,7 @@ __all__ = [
     "build_patch_discriminator",
     "build_pixel_cnn",
     "build_registration",
+    "build_sequence_vae",
     "build_unet",
     "build_vq_vae",
 ]
