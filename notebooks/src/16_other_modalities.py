@@ -330,7 +330,7 @@ for model, values in r_squared.items():
 plotting.bars(r_squared, "R² of a probe, test notes", groups=["log pitch", "log decay", "softness", "place"])
 
 # %% [markdown]
-# **What to notice.** The linear probe reads the pitch off the VAE's code with an $R^2$ of 0.97. PCA's code is hardly worse, 0.95: when there are so many numbers, a straight line finds nearly anything that goes smoothly with them. The nearest notes tell the pitch almost without error. So the code knows it better than a straight line can say: notes of rising pitch lie along a *curve*. How long a note rings the VAE's code tells better than PCA's, 0.89 to 0.70. Softness and place can hardly be read off either: the burst's chance hides them.
+# **What to notice.** The linear probe reads the pitch off the VAE's code with an $R^2$ of 0.97. PCA's code is hardly worse, 0.95: when there are so many numbers, a straight line finds nearly anything that goes smoothly with them. The nearest notes tell the pitch almost without error, in both codes. So either knows it better than a straight line can say: notes of rising pitch lie along a *curve*. How long a note rings the VAE's code tells better in this run, 0.89 to 0.70; where it was plucked PCA's does, 0.39 to 0.29. Softness can be read off neither.
 
 # %%
 again = drawn_again(test)
@@ -351,7 +351,7 @@ one_note = [test["sound"][note], by_control[note], by_model["VAE"][note]]
 play(one_note, f"a test note of {hertz[2]}; the same from its true magnitudes; the same through the VAE's code.")
 
 # %% [markdown]
-# **What to notice.** All notes that come through the VAE's code are in tune, half of them within 2.4 cents, which is little more than the true magnitudes' 1.4. So Griffin and Lim's phases are not to blame for anything here. And be fair to PCA: with 32 numbers its pictures have the smaller error, and all its notes but one are in tune. To keep a note nobody needs a VAE. What is between notes is another question.
+# **What to notice.** All notes that come through the VAE's code are in tune, half of them within 2.4 cents, which is little more than the true magnitudes' 1.4. So Griffin and Lim's phases are not to blame for anything here. And be fair to PCA: with 32 numbers its pictures have the smaller error, and all its notes but one are in tune. To keep a note nobody needs a VAE.
 #
 # ## 6. From note to note
 #
@@ -420,7 +420,7 @@ for name, share in middle.items():
 plotting.bands(
     {name: values.T.clip(-0.5, 1.5) for name, values in way.items()},
     "share of the way",
-    "pitch: 0 the low note, 1 the high one; cut off beyond",
+    "pitch: low note 0, high note 1",
     x=SHARES,
 )
 
@@ -435,9 +435,9 @@ for name in walks:
     play(walk_sounds[name][:, pair, :3000], f"seven notes, {name}; measured pitches {said} Hz.")
 
 # %% [markdown]
-# **What to notice.** In the cross-fade the pitch does not glide, it jumps: half-way there are two notes at once, a chord, and whichever is stronger is the one that is measured. (Where it is the octave below both, the band reaches far down.) The straight line is no better: in none of the pairs does the pitch in the middle lie between. Along the notes there is one note at every step, with the pitch that it should have: in the typical pair above 266, 288, 316, 343, 368, 398 and 431 Hz. In the middle of the way the clarity is 0.93 as at its ends, on the straight line 0.61, in the cross-fade 0.47.
+# **What to notice.** (The band reaches from the lowest to the highest of the 16 pairs; it is cut off at -0.5 and 1.5.) In the cross-fade the pitch does not glide, it jumps: half-way there are two notes at once, a chord. What is measured then may be either, or a deep note of which both are harmonics. The straight line is no better: in none of the pairs does the pitch in the middle lie between (in one of 16 with each of two other seeds), and what one hears there has hardly a pitch. Along the notes there is one note at every step, with the pitch that it should have: in the typical pair above 266, 288, 316, 343, 368, 398 and 431 Hz. In the middle of the way the clarity is 0.93 as at its ends, on the straight line 0.61, in the cross-fade 0.59.
 #
-# The straight line leaves the curve on which notes lie, and between its ends lie codes that no note has. In lesson 08 the ways differed by a little; here they differ by what one hears. A VAE's prior asks that codes fill the space. It does not ask that what we care about goes straight through it.
+# And PCA? Along the notes its walk arrives in the middle as well, with a few octaves gone wrong on the way. So it is not the VAE that makes the way a good one. It is to know where notes lie: a straight line leaves the curve, and a likely reason for its failure is that between its ends lie codes that no note has. A VAE's prior asks that codes fill the space. It does not ask that what we care about goes straight through it. In lesson 08 the ways differed by a little; here they differ by what one hears.
 #
 # ## 7. Heartbeats
 #
@@ -545,7 +545,7 @@ missed_beat = ...  # your prediction
 # %% [markdown]
 # ## 8. What the error finds, and what it misses
 #
-# How many numbers shall the code have? With too few, normal beats are drawn badly; with too many, strange ones are drawn well. Normal beats alone can't say, as their error only falls. So somebody must have some anomalies to choose by, and not those of the test, or we would deceive ourselves. We take three **other kinds**, a tall T, an early P and a raised line between S and T, and choose the width with the best mean AUROC on them and validation beats. (The AUROC is the chance that a random strange beat has a higher score than a random normal one; lesson 13.) PCA, the rival, has its number of components chosen in the same way.
+# How many numbers shall the code have? With too few, normal beats are drawn badly; with too many, strange ones are drawn well. Normal beats alone can't say, as their error only falls. So somebody must have some anomalies to choose by, and not those of the test, or we would deceive ourselves. We take three **other kinds**, a tall T, an early P and a raised line between S and T, and choose the width with the best mean AUROC on them and validation beats. (The AUROC is the chance that a random strange beat has a higher score than a random normal one; lesson 13.) PCA, the rival, has its number of components chosen in the same way, once on the beats as they are, and once on beats that are **aligned** by their highest sample, the R wave.
 
 
 # %%
@@ -585,10 +585,10 @@ for name, prepare in {"PCA": np.asarray, "PCA, aligned": aligned}.items():
     best = 1 + int(np.argmax(chosen_by[name]))
     rivals[f"{name}, {best}"] = by_width[best]
     print(f"{name}: best with {best} components, AUROC {max(chosen_by[name]):.3f} on the validation kinds")
-plotting.curves(chosen_by, "components", "mean AUROC of three other kinds, validation")
+plotting.curves(chosen_by, "components", "mean AUROC, validation")
 
 # %% [markdown]
-# **What to notice.** With few components the score on the other kinds is low, since normal beats are drawn badly; with more than twelve it falls again, since strange beats are drawn well.
+# **What to notice.** With few components the score on the other kinds is low, since normal beats are drawn badly; with many it falls again, since strange beats are drawn well. Beats are cut out a little early or late. Rolled until their R waves stand one below the other they need fewer components, five in place of ten.
 
 
 # %%
@@ -637,11 +637,11 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** Of the four kinds the autoencoder finds nearly all: the mean AUROC is 0.979 (0.981, 0.977 and 0.979 for the three seeds), PCA's 0.890. Most of the difference is one kind, the wide QRS, 0.97 to 0.64. A likely reason: beats are cut out a little early or late. To shift a narrow wave, a linear model needs many components, and components that can shift it can also widen it. The autoencoder's decoder can bend.
+# **What to notice.** The autoencoder ranks nearly all beats of the four kinds above normal ones: the mean AUROC is 0.979 (0.981, 0.977 and 0.979 for three seeds of the network; the further runs below, in which the beats are drawn anew, have other values again). PCA has 0.890. Most of the difference is one kind, the wide QRS, 0.97 to 0.64. To shift a narrow wave a linear model needs many components, and components that can shift it can also widen it. The autoencoder's decoder can bend.
 #
-# And here we owe you something. In our first trials all beats were cut out at the same place, and then PCA was level: 0.935 on the four kinds, autoencoders 0.92 to 0.95. Only after that did we let the cuts vary, as they do where a detector makes them, and we knew whom it would help. So the lead is one on beats that are not aligned. Who can align them first may need no network.
+# But align the beats, and PCA has 0.962, and finds the wide QRS better than the autoencoder does. So most of the lead was one over beats that were not aligned, and one line of NumPy makes up for it. And here we owe you something: in our first trials all beats were cut out at the same place, and PCA was level there. Only after that did we let the cuts vary, as they do where a detector makes them, and we knew whom it would help.
 #
-# Small beats are missed by both. Their AUROC of 0.41 is *below* one half (0.27 and 0.28 in the two runs with other seeds): they have smaller errors than normal ones. The curves show why. The shape is a normal one, so it is drawn well, and whatever is drawn a little wrong is wrong by half as much. An error is a difference, in units of the signal. So try the error in proportion:
+# Small beats are missed by all three. Their AUROC of 0.41 is *below* one half (0.27 and 0.28 in the two runs with other seeds): they have smaller errors than normal ones. The mean errors say why: 0.33 for a small beat, 0.38 for a normal one. Noise and baseline are as large as ever. But the shape is a normal one, and whatever is drawn a little wrong in it is, on average, wrong by less where all waves are half as high. (Not in each beat: the P wave of the small beat in the figure comes out too high.) An error is a difference, in units of the signal. So try the error in proportion:
 
 
 # %%
@@ -662,7 +662,7 @@ plotting.table(
 )
 
 # %% [markdown]
-# **What to notice.** Divided by the beat's energy, the error finds small beats (0.95). There is a price: wide QRS falls from 0.97 to 0.93. But now big beats can hide: their AUROC was 0.94, and is 0.37. A score is a choice of what counts as strange, and what it misses is shown only by an anomaly that somebody thought of. The last check is the simplest one: one half of the normal beats against the other has 0.49, one half but for chance.
+# **What to notice.** Divided by the beat's energy, the error finds small beats (0.95). There is a price: wide QRS falls from 0.97 to 0.93. But now big beats can hide: their AUROC was 0.94, and is 0.37. A score is a choice of what counts as strange, and what it misses is shown only by an anomaly that somebody thought of. The last check is one of the measure: one half of the normal beats against the other has 0.49, one half but for chance.
 #
 # **A good place for a break.** Sounds and beats had no order of words, and their decoders knew nothing but the code. That changes now.
 #
@@ -986,16 +986,17 @@ expect("the same, less PCA's", lead, at_least=budget(-0.03, quick=-0.2), at_most
 expect("R² of the five nearest notes: log pitch, VAE", r_squared["VAE, nearest"][0], at_least=budget(0.99, quick=0.9))
 expect("walk: pitch between, along the notes", middle["along the notes"], at_least=budget(80, quick=25), unit="%")
 expect("walk: pitch between, straight line", middle["straight line"], at_most=budget(20, quick=60), unit="%")
+expect("walk: the same along the notes, PCA", middle["the same, PCA"], at_least=budget(80, quick=10), unit="%")
 expect("walk: pitch between, cross-fade", middle["cross-fade"], at_most=40, unit="%")
 gain = clarity["along the notes"][3] - clarity["cross-fade"][3]
-expect("walk: clarity in the middle, along the notes less cross-fade", gain, at_least=budget(0.1, quick=0))
+expect("walk: clarity in the middle, along the notes less cross-fade", gain, at_least=budget(0.2, quick=0))
 
 # %%
 detected = mean_aurocs[:, :4].mean(axis=1)
 expect("beats: mean AUROC of four kinds, autoencoder", detected[0], at_least=budget(0.95, quick=0.85))
 expect("beats: the same, less PCA's", detected[0] - detected[1], at_least=budget(0.04, quick=-0.02))
 expect(
-    "beats: the same, less that of PCA on aligned beats", detected[0] - detected[2], at_least=budget(-0.1, quick=-0.2)
+    "beats: the same, less that of PCA on aligned beats", detected[0] - detected[2], at_least=budget(-0.05, quick=-0.2)
 )
 expect("beats: AUROC of small ones, autoencoder", mean_aurocs[0, 4], at_most=0.48)
 expect("beats: AUROC of small ones, error over energy", relative[4], at_least=budget(0.85, quick=0.7))
