@@ -26,8 +26,8 @@ burst_pitch = Prediction(
 missed_beat = Prediction(
     "missed_beat",
     "Which kind of anomaly will the autoencoder's error miss?",
-    "The shape of a small beat is a normal one, and what is drawn a little wrong in it is wrong by less where all waves "
-    "are half as high. The error is a difference, in units of the signal, so small beats have small ones.",
+    "The shape of a small beat is a normal one, and what is drawn a little wrong in it is wrong by less where all "
+    "waves are half as high. The error is a difference, in units of the signal, so small beats have small ones.",
     "The score is a sum of squared differences, in squared units of the signal. Which anomaly makes all of them less?",
     options=("missing P", "wide QRS", "inverted T", "early beat", "small beat"),
 )
