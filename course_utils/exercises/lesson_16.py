@@ -26,8 +26,8 @@ burst_pitch = Prediction(
 missed_beat = Prediction(
     "missed_beat",
     "Which kind of anomaly will the autoencoder's error miss?",
-    "The shape of a small beat is a normal one, and what is drawn a little wrong is wrong by half as much in a beat of "
-    "half the size. The error is a difference, so small beats have small ones.",
+    "The shape of a small beat is a normal one, and what is drawn a little wrong in it is wrong by less where all "
+    "waves are half as high. The error is a difference, in units of the signal, so small beats have small ones.",
     "The score is a sum of squared differences, in squared units of the signal. Which anomaly makes all of them less?",
     options=("missing P", "wide QRS", "inverted T", "early beat", "small beat"),
 )
@@ -104,6 +104,20 @@ def _noise(rng, n, samples):
     return guess, magnitudes, to_sound, to_spectrogram
 
 
+def _loud(rng, n, samples):
+    """The same, but the spectrogram has other magnitudes than those wanted."""
+    guess, *others = _noise(rng, n, samples)
+    return guess * rng.uniform(0.2, 3, guess.shape), *others
+
+
+def _takes_the_spectrogram_as_it_is(with_better_phases):
+    guess, magnitudes, *transforms = _loud(np.random.default_rng(2), 1, 96)
+    early = np.angle(transforms[1](transforms[0](magnitudes * np.exp(1j * np.angle(guess)))))
+    if np.allclose(with_better_phases(guess, magnitudes, *transforms), magnitudes * np.exp(1j * early)):
+        return "Yours puts the magnitudes in before the sound is made as well. The sound is that of the spectrogram"
+    return None
+
+
 def _keeps_the_magnitudes(with_better_phases):
     guess, magnitudes, *transforms = _noise(np.random.default_rng(0), 2, 96)
     got = with_better_phases(guess, magnitudes, *transforms)
@@ -137,11 +151,11 @@ def _bears_silence(with_better_phases):
 
 
 @exercise(
-    checks=[_keeps_the_magnitudes, _leaves_what_is_right, _bears_silence],
+    checks=[_keeps_the_magnitudes, _takes_the_spectrogram_as_it_is, _leaves_what_is_right, _bears_silence],
     hint="There and back: `to_spectrogram(to_sound(spectrogram))` is not the spectrogram you began with, unless it "
     "belongs to a sound. `np.angle` takes the phases; a magnitude and a phase make `magnitude * np.exp(1j * phase)`.",
     returns=_as_complex,
-    cases=lambda rng: [_noise(rng, 3, 120), _noise(rng, 1, 64)],
+    cases=lambda rng: [_noise(rng, 3, 120), _loud(rng, 1, 64)],
 )
 def with_better_phases(spectrogram, magnitudes, to_sound, to_spectrogram):
     """The magnitudes with the phases of the sound that the spectrogram makes.
@@ -257,6 +271,9 @@ def _has_the_entropy_of_a_choice(sentence_entropy):
 
 def _adds_what_follows(sentence_entropy):
     coin = {"heads": 0.5, "tails": 0.5}
+    last = sentence_entropy({"C": coin, "S": {"word": 1.0}}) / np.log(2)
+    if not np.isclose(last, 0):
+        return f"A sentence begins as S, wherever S stands in the rules. Here it has no entropy, yours {last:.4g} ln 2"
     once, twice, perhaps, later = (
         sentence_entropy({"S": expansions, "C": coin}) / np.log(2)
         for expansions in ({"C": 1.0}, {"C and C": 1.0}, {"": 0.75, "C": 0.25}, {"X": 1.0})
@@ -291,7 +308,7 @@ def _random_rules(rng):
 @exercise(
     checks=[_has_the_entropy_of_a_choice, _adds_what_follows],
     hint="A function inside, `entropy(symbol)`, can call itself for each part of `expansion.split()`. What is the "
-    "entropy of the choice, and what is added on average?",
+    "entropy of the choice, and what is added on average? A word is no key of `rules`, and adds nothing.",
     returns=as_number,
     cases=lambda rng: [(_random_rules(rng),) for _ in range(3)],
 )

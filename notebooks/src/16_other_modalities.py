@@ -105,7 +105,7 @@ play([string], "a plucked string. It begins bright and gets duller as it fades."
 # %% [markdown]
 # `pitch_and_clarity` asks after how many samples a sound is most alike to itself. The **clarity** says how alike: 1 for a sound that repeats itself, near 0 for noise.
 #
-# With whole numbers of samples there are few pitches: 8000 / 20.5 and 8000 / 21.5 lie 82 cents apart. (A **cent** is the hundredth part of a semitone, and a semitone is the twelfth part of an octave, in which the pitch doubles.) `plucked_string` has a filter in the loop that delays by a part of a sample, so it can be tuned to any pitch. It has three more settings, for it would be a poor instrument if all notes of a pitch were alike: the **decay**, a time after which the string is silent even if the mean took nothing; the **softness** of the finger; and the **place** where it plucks, which leaves out the harmonics that are at rest there. And each note has its own burst.
+# With whole numbers of samples there are few pitches: 8000 / 20.5 and 8000 / 21.5 lie 82 cents apart. (A **cent** is the hundredth part of a semitone, and a semitone is the twelfth part of an octave, in which the pitch doubles.) `plucked_string` has a filter in the loop that delays by a part of a sample, so it can be tuned to any pitch. It has three more settings, for it would be a poor instrument if all notes of a pitch were alike: the **decay**, the time in which the string would lose 60 dB even if the mean took nothing; the **softness** of the finger; and the **place** where it plucks, which leaves out the harmonics that are at rest there. And each note has its own burst.
 #
 # Our notes have pitches from 131 to 523 Hz, two octaves from C3 to C5, drawn evenly on the scale of octaves. Test notes have other pitches, settings and bursts.
 
@@ -153,11 +153,11 @@ print(f"the notes themselves: {hits(off):.1f}% within 50 cents, half of them wit
 #
 # ## 2. A picture of a sound
 #
-# Cut the sound into windows of 1,024 samples, 128 ms, a new one every 256 samples. Fourier-transform each. The result is the **spectrogram** $S_{ft}$, complex numbers by frequency $f$ and time $t$, 513 × 32 of them. Their magnitudes say how much of a frequency there is. An ear hears ratios, so we take decibels below the loudest, down to a **floor** of 80:
+# Cut the sound into windows of 1,024 samples, 128 ms, a new one every 256 samples. Fourier-transform each. The result is the **spectrogram** $S_{ft}$, complex numbers by frequency $f$ and time $t$, 513 × 32 of them. Their magnitudes say how much of a frequency there is. An ear hears ratios, so we take **decibels** (dB; 20 of them are a factor of ten in magnitude) below the loudest of the note, down to a **floor** of 80:
 #
-# $$x_{tf} = \max\!\left(0,\; 1 + \frac{20}{80} \log_{10} \frac{|S_{ft}|}{\max |S|} \right) \in [0, 1].$$
+# $$x_{ft} = \max\!\left(0,\; 1 + \frac{20}{80} \log_{10} \frac{|S_{ft}|}{\max |S|} \right) \in [0, 1].$$
 #
-# Without a floor, $\log 0$ would be the largest number in the picture. We keep the 256 frequencies below 2 kHz, as there is little above.
+# Without a floor, $\log 0 = -\infty$ would be the largest number in size. We keep the 256 frequencies below 2 kHz, as there is little above, and "loudest" is meant among these.
 
 # %%
 BINS, FRAMES, FLOOR = 256, 32, 80
@@ -193,7 +193,7 @@ hertz = [f"{test['pitch'][i]:.0f} Hz" for i in low_to_high]
 plotting.image_rows({"0 to 2 kHz": upright(test["picture"][low_to_high])}, column_titles=hertz)
 
 # %% [markdown]
-# **What to notice.** Each line is a **harmonic**, a multiple of the pitch, so the lines of a high note lie far apart. High harmonics end early. How loud each one is at the start is a matter of the burst's chance, the finger's softness and the place.
+# **What to notice.** The bright band at the left is the pluck, which has all frequencies. Each line is a **harmonic**, a multiple of the pitch, so the lines of a high note lie far apart. High harmonics end early. How loud each one is at the start is a matter of the burst's chance, the finger's softness and the place.
 #
 # ## 3. And back: the phases are missing
 #
@@ -240,9 +240,9 @@ print(f"sounds of the true magnitudes: {hits(in_tune['true magnitudes']):.1f}% w
 # %% [markdown]
 # ## 4. A VAE of notes
 #
-# On a photograph a convolution runs along both axes, as a cat is a cat wherever it sits. A spectrogram is no photograph. Along time the same holds; along frequency it does not: what a line at 400 Hz means depends on whether there is one at 200 Hz. So the convolutions run along time only, and the 256 frequencies are channels.
+# On a photograph a convolution runs along both axes, as a cat is a cat wherever it sits. A spectrogram is no photograph. Along time the same holds. Along a linear axis of frequency it does not: a note that is higher is no shifted one, as its lines lie further apart. (On a logarithmic axis it would be.) So the convolutions run along time only, and the 256 frequencies are channels; we did not compare.
 #
-# The decoder's output is the mean of a Gaussian for each of the 8,192 pixels, with one fixed standard deviation $\sigma$. It sets how much the pixels' errors weigh beside the KL term (lesson 07). If pixels were independent, the likeliest $\sigma$ would be the root mean squared error that is left in the end, here about 0.05. But they are not: windows overlap by three quarters, and a window smears each line over some four frequencies, so the same chance is counted several times. We take $\sigma = 0.1$, that is 8 dB, as if a quarter of the pixels counted. From 0.07 to 0.3 it made little difference in trials: nearly all validation notes were in tune.
+# The decoder's output is the mean of a Gaussian for each of the 8,192 pixels, with one fixed standard deviation $\sigma$. It sets how much the pixels' errors weigh beside the KL term (lesson 07). If pixels were independent, the likeliest $\sigma$ would be the root mean squared error that is left in the end, here about 0.043. But they are not: windows overlap by three quarters, and a window smears each line over some four frequencies, so the same chance is counted several times. We take $\sigma = 0.1$, that is 8 dB. The error weighs by $1 / \sigma^2$, so that is as if a fifth of the pixels counted. From 0.07 to 0.3 it made little difference in trials: nearly all validation notes were in tune.
 
 # The code has 32 numbers, and to be frank, that number was chosen by what section 5 asks of it. With 8 all validation notes were in tune as well. But a linear probe then found the pitch with an $R^2$ of anything from 0.72 to 0.95, depending on the seed and on the output's first bias; with 16 it was 0.88 to 0.91, with 32 it was 0.95 (validation notes, two seeds). Section 6 shows what lies behind that.
 
@@ -310,7 +310,7 @@ for name, part in {"validation": valid, "test": test}.items():
 # %% [markdown]
 # ## 5. What does the code know?
 #
-# Nobody told the VAE what a pitch is. A **linear probe** asks whether its code knows: linear regression from the 32 numbers to a setting, learnt on training notes, measured on test notes (Alain & Bengio 2016). $R^2$ is the share of the variance that it explains: 1 is all, 0 is no better than the mean. A second probe is not linear: it answers with the mean of the five training notes whose codes are nearest.
+# Nobody told the VAE what a pitch is. A **linear probe** asks whether its code knows: linear regression from the 32 numbers to a setting, learnt on training notes, measured on test notes (after Alain & Bengio 2016, whose probes are classifiers). $R^2$ is the share of the variance that it explains: 1 is all, 0 is no better than the mean. A second probe is not linear: it answers with the mean of the five training notes whose codes are nearest.
 
 # %%
 SCALES = {"pitch": np.log2, "decay": np.log2, "softness": np.asarray, "place": np.asarray}
@@ -323,13 +323,14 @@ def probed(probe, model, name):
 
 
 r_squared = {model: [probed(LinearRegression(), model, name) for name in SCALES] for model in ("VAE", "PCA")}
-r_squared["VAE, nearest"] = [probed(KNeighborsRegressor(5), "VAE", name) for name in SCALES]
+nearest = {f"{model}, nearest": [probed(KNeighborsRegressor(5), model, name) for name in SCALES] for model in r_squared}
+r_squared |= nearest
 for model, values in r_squared.items():
     print(f"{model}: " + ", ".join(f"{name} {value:.3f}" for name, value in zip(SCALES, values)))
 plotting.bars(r_squared, "R² of a probe, test notes", groups=["log pitch", "log decay", "softness", "place"])
 
 # %% [markdown]
-# **What to notice.** The linear probe reads the pitch off the VAE's code with an $R^2$ of 0.97. PCA's code is hardly worse, 0.95: when there are so many numbers, a straight line finds nearly anything that goes smoothly with them. The nearest notes tell the pitch almost without error. So the code knows it better than a straight line can say: notes of rising pitch lie along a *curve*. How long a note rings the VAE's code tells better than PCA's, 0.89 to 0.70. Softness and place can hardly be read off either: the burst's chance hides them.
+# **What to notice.** The linear probe reads the pitch off the VAE's code with an $R^2$ of 0.97. PCA's code is hardly worse, 0.95: when there are so many numbers, a straight line finds nearly anything that goes smoothly with them. The nearest notes tell the pitch almost without error, in both codes. So either knows it better than a straight line can say: notes of rising pitch lie along a *curve*. How long a note rings the VAE's code tells better in this run, 0.89 to 0.70; where it was plucked PCA's does, 0.39 to 0.29. Softness can be read off neither.
 
 # %%
 again = drawn_again(test)
@@ -350,17 +351,17 @@ one_note = [test["sound"][note], by_control[note], by_model["VAE"][note]]
 play(one_note, f"a test note of {hertz[2]}; the same from its true magnitudes; the same through the VAE's code.")
 
 # %% [markdown]
-# **What to notice.** All notes that come through the VAE's code are in tune, half of them within 2.4 cents, which is little more than the true magnitudes' 1.4. So Griffin and Lim's phases are not to blame for anything here. And be fair to PCA: with 32 numbers its pictures have the smaller error, and all its notes but one are in tune. To keep a note nobody needs a VAE. What is between notes is another question.
+# **What to notice.** All notes that come through the VAE's code are in tune, half of them within 2.4 cents, which is little more than the true magnitudes' 1.4. So Griffin and Lim's phases are not to blame for anything here. And be fair to PCA: with 32 numbers its pictures have the smaller error, and all its notes but one are in tune. To keep a note nobody needs a VAE.
 #
 # ## 6. From note to note
 #
 # Take two test notes and go from one to the other in seven steps, with $s$ from 0 to 1 for the share of the way. Three ways:
 #
-# - a **cross-fade** of the two pictures $x$ and $x'$ that the VAE makes of the notes, $(1 - s)\, x + s\, x'$;
+# - a **cross-fade** of the two sounds that come from the VAE's pictures of the notes: one grows quieter, the other louder;
 # - a **straight line** from code to code, $(1 - s)\, z + s\, z'$, decoded;
-# - **along the notes**: let $m(p)$ be the mean code of the training notes whose log pitch is about $p$. The walk goes along this curve, and what sets the two notes apart from the mean ones, $z - m(p)$ and $z' - m(p')$, goes over in a straight line.
+# - **along the notes**: let $m(p)$ be the mean code of the training notes whose log pitch is about $p$. The walk goes along this curve, and what sets the two notes apart from the mean ones, $z - m(p)$ and $z' - m(p')$, goes over in a straight line. Mind that this way is *told* pitches, those of the training notes and of both ends, and the others are not. So PCA's code is walked in the same way.
 #
-# We take pairs of test notes that lie 5 to 11 semitones apart. If the way is good, there is *one* note in the middle, with a pitch in between.
+# We take pairs of test notes that lie 5 to 11 semitones apart. If the way is good, there is *one* note in the middle, with a pitch in between: more than a fifth and less than four fifths of the way.
 
 # %%
 N_PAIRS, SHARES = budget(16, quick=4), np.linspace(0, 1, 7)
@@ -377,23 +378,31 @@ def between(ends, share):
     return (1 - share) * ends[:, 0] + share * ends[:, 1]
 
 
-def mean_code(log_pitch):
-    """Mean codes of the training notes of about these pitches, log2 of Hz: one 0.3 semitones off weighs 0.6."""
+def mean_code(log_pitch, model):
+    """A model's mean codes of training notes of about these pitches, log2 of Hz: one 0.3 semitones off weighs 0.6."""
     semitones = 12 * (log_pitch[..., np.newaxis] - np.log2(train["pitch"]))
     weights = np.exp(-((semitones / 0.3) ** 2) / 2)
-    return weights @ train["VAE"] / weights.sum(axis=-1, keepdims=True)
+    return weights @ train[model] / weights.sum(axis=-1, keepdims=True)
 
 
 # %%
 pairs = pairs_apart(N_PAIRS)
-ends, log_pitch = test["VAE"][pairs], np.log2(test["pitch"][pairs])
-own = ends - mean_code(log_pitch)
-codes = {
-    "straight line": [between(ends, s) for s in SHARES],
-    "along the notes": [mean_code(between(log_pitch, s)) + between(own, s) for s in SHARES],
+log_pitch = np.log2(test["pitch"][pairs])
+
+
+def along_the_notes(model):
+    """Codes (pairs, 32) at each of the seven steps."""
+    own = test[model][pairs] - mean_code(log_pitch, model)
+    return [mean_code(between(log_pitch, s), model) + between(own, s) for s in SHARES]
+
+
+straight = [between(test["VAE"][pairs], s) for s in SHARES]
+walks = {
+    "cross-fade": [to_pictures(between(by_model["VAE"][pairs], s)) for s in SHARES],
+    "straight line": [predict_in_batches(vae.decoder, step) for step in straight],
+    "along the notes": [predict_in_batches(vae.decoder, step) for step in along_the_notes("VAE")],
+    "the same, PCA": [pca.inverse_transform(step).reshape(-1, FRAMES, BINS) for step in along_the_notes("PCA")],
 }
-walks = {name: [predict_in_batches(vae.decoder, step) for step in steps] for name, steps in codes.items()}
-walks = {"cross-fade": [between(again["VAE"][pairs], s) for s in SHARES], **walks}
 
 # %%
 low, high = log_pitch.T
@@ -409,16 +418,16 @@ for name, share in middle.items():
 
 # %%
 plotting.bands(
-    {name: values.T for name, values in way.items()},
+    {name: values.T.clip(-0.5, 1.5) for name, values in way.items()},
     "share of the way",
-    "pitch: 0 the low note, 1 the high one",
+    "pitch: low note 0, high note 1",
     x=SHARES,
 )
 
 # %% tags=["picture"]
 errors_of_way = np.abs(way["along the notes"] - SHARES[:, np.newaxis]).max(axis=0)
 pair = int(np.argsort(errors_of_way)[N_PAIRS // 2])  # a typical one
-plotting.image_rows({name: upright(np.array(steps)[:, pair]) for name, steps in walks.items()})
+plotting.image_rows({name: upright(np.array(steps)[:, pair]).clip(0, 1) for name, steps in walks.items()})
 
 # %%
 for name in walks:
@@ -426,9 +435,9 @@ for name in walks:
     play(walk_sounds[name][:, pair, :3000], f"seven notes, {name}; measured pitches {said} Hz.")
 
 # %% [markdown]
-# **What to notice.** In the cross-fade the pitch does not glide, it jumps: half-way there are two notes at once, a chord, and whichever is stronger is the one that is measured. (Where it is the octave below both, the band reaches far down.) The straight line is no better: in none of the pairs does the pitch in the middle lie between. Along the notes there is one note at every step, with the pitch that it should have: in the typical pair above 266, 288, 316, 343, 368, 398 and 431 Hz. In the middle of the way the clarity is 0.93 as at its ends, on the straight line 0.61, in the cross-fade 0.47.
+# **What to notice.** (The band reaches from the lowest to the highest of the 16 pairs; it is cut off at -0.5 and 1.5.) In the cross-fade the pitch does not glide, it jumps: half-way there are two notes at once, a chord. What is measured then may be either, or a deep note of which both are harmonics. The straight line is no better: in none of the pairs does the pitch in the middle lie between (in one of 16 with each of two other seeds), and what one hears there has hardly a pitch. Along the notes there is one note at every step, with the pitch that it should have: in the typical pair above 266, 288, 316, 343, 368, 398 and 431 Hz. In the middle of the way the clarity is 0.93 as at its ends, on the straight line 0.61, in the cross-fade 0.59.
 #
-# The straight line leaves the curve on which notes lie, and between its ends lie codes that no note has. In lesson 08 the ways differed by a little; here they differ by what one hears. A VAE's prior asks that codes fill the space. It does not ask that what we care about goes straight through it.
+# And PCA? Along the notes its walk arrives in the middle as well, with a few octaves gone wrong on the way. So it is not the VAE that makes the way a good one. It is to know where notes lie: a straight line leaves the curve, and a likely reason for its failure is that between its ends lie codes that no note has. A VAE's prior asks that codes fill the space. It does not ask that what we care about goes straight through it. In lesson 08 the ways differed by a little; here they differ by what one hears.
 #
 # ## 7. Heartbeats
 #
@@ -506,7 +515,7 @@ plotting.curves(
 # - **wide QRS**: the three waves in the middle are 1.6 times as wide;
 # - **inverted T**: the last wave points down;
 # - **early beat**: the R wave comes after 50 to 80% of the time that it should take, and the rest is stretched;
-# - **small beat**: everything has half its size. (A low voltage may mean fluid around the heart.)
+# - **small beat**: all waves have half their size; baseline and noise stay. (A low voltage may mean fluid around the heart.)
 #
 # An autoencoder learns from **normal beats only**. A beat that it can't draw again is strange: the score is the squared error, summed over the 200 samples.
 #
@@ -515,7 +524,7 @@ plotting.curves(
 
 # %% tags=["nbval-check-output"]
 def beat_autoencoder(latent_dim):
-    """An `Autoencoder` of series (200, 1).
+    """An `Autoencoder(encoder, decoder)` of series (200, 1).
 
     The encoder halves the length three times by 1-D convolutions, and ends in a dense code; the decoder mirrors it by
     transposed convolutions, and its last layer has no activation.
@@ -536,7 +545,7 @@ missed_beat = ...  # your prediction
 # %% [markdown]
 # ## 8. What the error finds, and what it misses
 #
-# How many numbers shall the code have? With too few, normal beats are drawn badly; with too many, strange ones are drawn well. Normal beats alone can't say, as their error only falls. So somebody must have some anomalies to choose by, and not those of the test, or we would deceive ourselves. We take three **other kinds**, a tall T, an early P and a raised line between S and T, and choose the width with the best mean AUROC on them and validation beats. (The AUROC is the chance that a random strange beat has a higher score than a random normal one; lesson 13.) PCA, the rival, has its number of components chosen in the same way.
+# How many numbers shall the code have? With too few, normal beats are drawn badly; with too many, strange ones are drawn well. Normal beats alone can't say, as their error only falls. So somebody must have some anomalies to choose by, and not those of the test, or we would deceive ourselves. We take three **other kinds**, a tall T, an early P and a raised line between S and T, and choose the width with the best mean AUROC on them and validation beats. (The AUROC is the chance that a random strange beat has a higher score than a random normal one; lesson 13.) PCA, the rival, has its number of components chosen in the same way, once on the beats as they are, and once on beats that are **aligned** by their highest sample, the R wave.
 
 
 # %%
@@ -557,17 +566,29 @@ def aurocs(score, split, kinds):
 
 
 # %%
-by_width = {}
-for width in range(1, 17):
-    pca_of_beats = PCA(width, random_state=0).fit(normal["train"][..., 0])
-    by_width[width] = lambda beats, pca=pca_of_beats: pca_errors(pca, beats)
-chosen_by = {width: aurocs(score, "valid", VALID_KINDS).mean() for width, score in by_width.items()}
-best = max(chosen_by, key=chosen_by.get)
-print(f"PCA: best with {best} components, AUROC {chosen_by[best]:.3f} on the validation kinds")
-plotting.curves({"three other kinds, validation": list(chosen_by.values())}, "components of PCA", "mean AUROC")
+def aligned(beats):
+    """Each beat rolled until its highest sample is in the middle."""
+    return np.stack([np.roll(beat, 100 - beat.argmax(), axis=0) for beat in beats])
+
+
+def pca_scores(prepare):
+    """A score by PCA for each number of components, of beats that are prepared first."""
+    flat = prepare(normal["train"])[..., 0]
+    fitted = {width: PCA(width, random_state=0).fit(flat) for width in range(1, 17)}
+    return {width: lambda beats, pca=pca: pca_errors(pca, prepare(beats)) for width, pca in fitted.items()}
+
+
+rivals, chosen_by = {}, {}
+for name, prepare in {"PCA": np.asarray, "PCA, aligned": aligned}.items():
+    by_width = pca_scores(prepare)
+    chosen_by[name] = [aurocs(score, "valid", VALID_KINDS).mean() for score in by_width.values()]
+    best = 1 + int(np.argmax(chosen_by[name]))
+    rivals[f"{name}, {best}"] = by_width[best]
+    print(f"{name}: best with {best} components, AUROC {max(chosen_by[name]):.3f} on the validation kinds")
+plotting.curves(chosen_by, "components", "mean AUROC, validation")
 
 # %% [markdown]
-# **What to notice.** With few components the score on the other kinds is low, since normal beats are drawn badly; with more than ten it falls again, since strange beats are drawn well.
+# **What to notice.** With few components the score on the other kinds is low, since normal beats are drawn badly; with many it falls again, since strange beats are drawn well. Beats are cut out a little early or late. Rolled until their R waves stand one below the other they need fewer components, five in place of ten.
 
 
 # %%
@@ -591,15 +612,17 @@ by_beats = [score_of(model) for model in beat_models]
 
 # %%
 found = {f"autoencoder {beat_width}": np.array([aurocs(score, "test", TEST_KINDS) for score in by_beats])}
-found[f"PCA {best}"] = aurocs(by_width[best], "test", TEST_KINDS)[np.newaxis]
+found |= {name: aurocs(score, "test", TEST_KINDS)[np.newaxis] for name, score in rivals.items()}
 for name, rows in found.items():
     by_seed = ", ".join(f"{mean:.3f}" for mean in rows[:, :4].mean(axis=1))
-    print(f"{name:14}: {rows.mean(axis=0).round(3)}, mean of the first four by seed: {by_seed}")
+    print(f"{name:16}: {rows.mean(axis=0).round(3)}, mean of the first four by seed: {by_seed}")
 mean_aurocs = np.array([rows.mean(axis=0) for rows in found.values()])
 ex.missed_beat.check(missed_beat, TEST_KINDS[int(mean_aurocs[0].argmin())])
 plotting.table(100 * mean_aurocs, list(found), list(TEST_KINDS), title="AUROC in %")
 
 # %%
+mean_errors = {"normal": by_beats[0](normal["test"]).mean(), "small beat": by_beats[0](strange["small beat"]).mean()}
+print("mean error: " + ", ".join(f"{kind} {error:.3f}" for kind, error in mean_errors.items()))
 redrawn = predict_in_batches(beat_models[0], np.array([twins["normal"], twins["small beat"]])[..., np.newaxis])
 plotting.curves(
     {
@@ -614,11 +637,11 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** Of the four kinds the autoencoder finds nearly all: the mean AUROC is 0.979 (0.981, 0.977 and 0.979 for the three seeds), PCA's 0.890. Most of the difference is one kind, the wide QRS, 0.97 to 0.64. A likely reason: beats are cut out a little early or late. To shift a narrow wave, a linear model needs many components, and components that can shift it can also widen it. The autoencoder's decoder can bend.
+# **What to notice.** The autoencoder ranks nearly all beats of the four kinds above normal ones: the mean AUROC is 0.979 (0.981, 0.977 and 0.979 for three seeds of the network; 0.965 and 0.964 in the two further runs below, in which the beats are drawn anew). PCA has 0.890. Most of the difference is one kind, the wide QRS, 0.97 to 0.64. To shift a narrow wave a linear model needs many components, and components that can shift it can also widen it. The autoencoder's decoder can bend.
 #
-# And here we owe you something. In our first trials all beats were cut out at the same place, and then PCA was level: 0.935 on the four kinds, autoencoders 0.92 to 0.95. Only after that did we let the cuts vary, as they do where a detector makes them, and we knew whom it would help. So the lead is one on beats that are not aligned. Who can align them first may need no network.
+# But align the beats, and PCA has 0.962, and finds the wide QRS better than the autoencoder does. In the two further runs it is level with the autoencoder to two thousandths. So the lead was one over beats that were not aligned, and one line of NumPy makes up for it. And here we owe you something: in our first trials all beats were cut out at the same place, and PCA was level there. Only after that did we let the cuts vary, as they do where a detector makes them, and we knew whom it would help.
 #
-# Small beats are missed by both. Their AUROC of 0.41 is *below* one half (0.27 and 0.28 in the two runs with other seeds): they have smaller errors than normal ones. The curves show why. The shape is a normal one, so it is drawn well, and whatever is drawn a little wrong is wrong by half as much. An error is a difference, in units of the signal. So try the error in proportion:
+# Small beats are missed by all three. Their AUROC of 0.41 is *below* one half (0.27 and 0.28 in the two runs with other seeds): they have smaller errors than normal ones. The mean errors say why: 0.33 for a small beat, 0.38 for a normal one. Noise and baseline are as large as ever. But the shape is a normal one, and whatever is drawn a little wrong in it is, on average, wrong by less where all waves are half as high. (Not in each beat: the P wave of the small beat in the figure comes out too high.) An error is a difference, in units of the signal. So try the error in proportion:
 
 
 # %%
@@ -639,7 +662,7 @@ plotting.table(
 )
 
 # %% [markdown]
-# **What to notice.** Divided by the beat's energy, the error finds small beats (0.95), at a small price for the first two kinds. But now big beats can hide: their AUROC was 0.94, and is 0.37. A score is a choice of what counts as strange, and what it misses is shown only by an anomaly that somebody thought of. The last check is the simplest one: one half of the normal beats against the other has 0.49, one half but for chance.
+# **What to notice.** Divided by the beat's energy, the error finds small beats (0.95). There is a price: wide QRS falls from 0.97 to 0.93. But now big beats can hide: their AUROC was 0.94, and is 0.37. A score is a choice of what counts as strange, and what it misses is shown only by an anomaly that somebody thought of. The last check is one of the measure: one half of the normal beats against the other has 0.49, one half but for chance.
 #
 # **A good place for a break.** Sounds and beats had no order of words, and their decoders knew nothing but the code. That changes now.
 #
@@ -668,7 +691,7 @@ animals = {
 }
 
 # %% [markdown]
-# A sentence has one clause, or two of them with *and* between. The two are plain (*the big cow sees a hen*). A single clause is rich: each of its nouns may be followed by *near* and another noun, or by *that* and a verb, with or without an object (*some crabs that see the whale sleep*).
+# A sentence has one clause, or two of them with *and* between. The two are plain (*the big cow sees a hen*). A single clause is rich: its subject and its object may each be followed by *near* and another noun, or by *that* and a verb, with or without an object (*some crabs that see the whale sleep*).
 
 # %%
 for place in ("farm", "sea"):
@@ -695,6 +718,8 @@ N_SENTENCES, N_NEW = budget(20_000, quick=3000), budget(2000, quick=400)
 texts_train, texts_test = (grammar.sample(n, rng) for n in (N_SENTENCES, N_NEW))
 print(f"{len(grammar.words)} words, at most {grammar.longest} in a sentence")
 print(*texts_test[:6], sep="\n")
+print("farm becomes", rules["farm"])
+print("farm.rich.one becomes", rules["farm.rich.one"])
 for text in ("the cow that sees some hens sleeps", "the cow that sees some hens sleep"):
     print(f"log p = {grammar.log_probability(text):7.2f}: {text}")
 
@@ -764,14 +789,14 @@ print(texts_test[0], x_test[0], sep="\n")
 #
 # $$p(x \mid z) = \prod_t p(x_t \mid x_1, \dots, x_{t-1}, z) .$$
 #
-# In training the words before are those of the sentence itself, not what the network would have said (*teacher forcing*). That is no shortcut: the formula has the true words in its condition. What must not happen is that place $t$ sees $x_t$ itself, or later words. Here the exact entropy is worth gold. A network that peeks has a cost below $H$, which nothing honest has; on a real corpus it would look like a triumph.
+# In training the words before are those of the sentence itself, not what the network would have said (*teacher forcing*). That is no shortcut: the formula has the true words in its condition. What must not happen is that place $t$ sees $x_t$ itself, or later words. Here the exact entropy is worth gold. A network that peeks has a cost clearly below the exact cost of the same sentences, which nothing honest has; on a real corpus it would look like a triumph.
 #
 # ### Exercise 7: the cost of a sentence
 
 
 # %% tags=["nbval-check-output"]
 def cost_of_sentences(sentences, logits):
-    """-log p of each sentence in nats, zeros after its end left out: (n, length), (n, length, K) to (n,)."""
+    """-log p of each sentence in nats, zeros after its end left out: (n, length), (n, length, n_tokens) to (n,)."""
     return ...  # your code, with `keras.ops`
 
 
@@ -816,7 +841,7 @@ ex.rate_guess.check(rate_guess, float(np.mean(kl_divergence(*predict_in_batches(
 #
 # ### Exercise 9: a decision
 #
-# Which of the three will have the lowest cost on new sentences: plain, word dropout or free bits? Write its name as text.
+# Which of the three will have the lowest cost on new sentences, by the best bound that we have: plain, word dropout or free bits? Write its name as text.
 
 # %%
 cheapest_guess = ...  # your decision
@@ -827,9 +852,9 @@ for name, cure in {"word dropout": {"word_dropout": 0.5}, "free bits": {"free_bi
 plotting.curves(rates, "epoch", "KL term (nats per sentence)", title="training sentences")
 
 # %% [markdown]
-# **What to notice.** The plain model's KL term falls from the first epoch on. With free bits the code speaks at once, since the first half nat of each unit costs nothing, and it hardly says more than that. With word dropout it learns to speak little by little, and ends higher.
+# **What to notice.** The plain model's KL term falls from the first epoch on. With free bits the code speaks at once, since the first half nat of each unit costs nothing, and it hardly says more than that. With word dropout it learns to speak little by little, and ends higher here (with seed 17 it ended lower, at 3.7).
 #
-# Each model then writes sentences, drawn word by word: *new* ones from codes of the prior, and *retold* ones from codes that were drawn for test sentences. The cost of a test sentence is bounded from above in two ways: by the negative ELBO, and more tightly by 100 codes a sentence (lesson 09; both from `course_utils.metrics`, which hand the decoder the sentences besides the codes). No word is hidden here.
+# What came to what: **D**, the *distortion*, is the mean cost of a sentence given its code, and **R**, the *rate*, the KL term; together they are the negative ELBO. Each model also writes sentences, drawn word by word: *new* ones from codes of the prior, and *retold* ones from codes that were drawn for test sentences. The cost of a test sentence is bounded from above in two ways: by the negative ELBO, and more tightly by 100 codes a sentence (lesson 09; both from `course_utils.metrics`, which hand the decoder the sentences besides the codes). No word is hidden here.
 
 # %%
 PRIOR, K = np.random.default_rng(SEED).standard_normal((budget(1000, quick=200), CODE_WIDTH)), budget(100, quick=10)
@@ -858,9 +883,9 @@ for name, texts in written.items():
     print(f"\n{name}:", *texts[:4], sep="\n  ")
 
 # %% [markdown]
-# **What to notice.** In no line is a model better than the exact cost, as it must be. The plain model is best: it misses the truth by three hundredths of a nat, of 13. With a code that says 4 or 5 nats the negative ELBO is a third to a half of a nat above it, and most of that is the encoder's, for a hundred codes bring the bound to about a tenth. So the cures are no gain in likelihood, and they aren't meant to be. The best model of a language may have a code that says nothing. Who wants a code must ask for it.
+# **What to notice.** In no line is a model better than the exact cost, as it must be but for chance. The plain model has the lowest bound: it misses the truth by three hundredths of a nat, of 13. With a code that says 4 or 5 nats the negative ELBO is a third to a half of a nat above it, and most of that is the encoder's, for a hundred codes bring the bound to about a tenth. How much of this tenth is the bound's and how much the model's, a hundred codes can't say. So we can show no gain in likelihood by the cures, and they aren't meant to give one. The best model of a language may have a code that says nothing. Who wants a code must ask for it.
 #
-# Both cures work: their codes say 4.9 and 4.3 nats. Word dropout costs some grammar, for it learned with holes: 96% of its new sentences parse, of the others more than 98%.
+# Both cures work: their codes say 4.9 and 4.3 nats. Word dropout costs some grammar, probably because it learned with holes: 96% of its new sentences parse, of the others more than 98%.
 #
 # ## 12. What the code says
 #
@@ -902,9 +927,9 @@ for name, z in drawn.items():
     print(f"{name:14} length from the code: R² = {r2:5.2f}; sentences written again word for word: {same:.1%}")
 
 # %% [markdown]
-# **What to notice.** From the collapsed code hardly anything can be told beyond chance. But look at the last row: from the *mean* alone the probe reads farm or sea without an error, and much else. The mean still differs a little from sentence to sentence, far less than the noise that is added. A probe divides by that little; the decoder can't. Whoever probes means may find a rich code where there is none.
+# **What to notice.** From the collapsed code hardly anything can be told beyond chance, a little of the place. But look at the last row: from the *mean* alone (all means divided by one number, so that the probe learns as easily) the probe reads farm or sea all but without an error, and much else. The mean still differs a little from sentence to sentence, far less than the noise that is added. A probe divides by that little; the decoder can't. Whoever probes means may find a rich code where there is none.
 #
-# The two cures make different codes. That of word dropout says above all which words there are: farm or sea, one or many, an adjective. That of free bits says more of the plan: two clauses, *near*, and the length, with an $R^2$ of 0.52 to 0.09. Neither writes many sentences again word for word: 4 or 5 nats are not 13.
+# The two cures make different codes, in this run. That of word dropout says above all which words there are: farm or sea, one or many, an adjective. That of free bits says more of the plan: two clauses, *near*, and the length, with an $R^2$ of 0.52 to 0.09. Neither writes many sentences again word for word: 4 or 5 nats are not 13.
 #
 # ## 13. Between two sentences
 #
@@ -943,9 +968,9 @@ for name, several in paths.items():
     print(f"{name:24}{walked[name]:8.1%}{different[name]:20.2f}   {of_crossing:>32}")
 
 # %% [markdown]
-# **What to notice.** Every step is a sentence, and agrees in number throughout. On the way from farm to sea the animals change once, and nothing stands in both worlds. Words, clauses and number change at different steps: that is what "between" means here. The collapsed model writes one sentence or two, whatever the code.
+# **What to notice.** Every step is a sentence, and agrees in number throughout. That is the decoder's merit: the collapsed model's steps do so as well, but it writes about two sentences a walk, whatever the code. With the cures there are five or six, and on the way from farm to sea the animals change once. Words, clauses and number change at different steps: that is what "between" means here. (The ends are not the sentences they came from: the code holds too little for that.)
 #
-# Why so many big animals? The most probable next word need not be on the way to the most probable sentence, nor to a typical one. After *the*, each of the nouns is less likely than *big*, as long as it is open whether one or many will follow.
+# Why so many big animals? The most probable next word need not be on the way to the most probable sentence, nor to a typical one. After *the*, each of the nouns is less likely than *big*, as long as the code leaves open whether one or many will follow, as for the object.
 #
 # ## What you should see
 
@@ -953,24 +978,27 @@ for name, several in paths.items():
 expect("within 50 cents: through the VAE's code", hits(in_tune["VAE"]), at_least=budget(95, quick=40), unit="%")
 for name in ("the notes themselves", "true magnitudes"):
     expect(f"within 50 cents: {name}", hits(in_tune[name]), at_least=96, unit="%")
-string_pitch = "8000 / 40.5 = 197.53 Hz, Karplus & Strong 1983"
+string_pitch = "8000 / (N + 1/2), here 197.53 Hz, Karplus & Strong 1983"
 expect("pitch of a loop of 40 samples", measured[0], at_least=197, at_most=198, unit="Hz", published=string_pitch)
 expect("R² of a linear probe: log pitch, VAE", r_squared["VAE"][0], at_least=budget(0.9, quick=0.6))
 lead = r_squared["VAE"][0] - r_squared["PCA"][0]
 expect("the same, less PCA's", lead, at_least=budget(-0.03, quick=-0.2), at_most=0.15)
-nearest = r_squared["VAE, nearest"][0]
-expect("R² of the five nearest notes: log pitch, VAE", nearest, at_least=budget(0.99, quick=0.9))
+expect("R² of the five nearest notes: log pitch, VAE", r_squared["VAE, nearest"][0], at_least=budget(0.99, quick=0.9))
 expect("walk: pitch between, along the notes", middle["along the notes"], at_least=budget(80, quick=25), unit="%")
-expect("walk: pitch between, straight line", middle["straight line"], at_most=budget(40, quick=99), unit="%")
+expect("walk: pitch between, straight line", middle["straight line"], at_most=budget(20, quick=60), unit="%")
+expect("walk: the same along the notes, PCA", middle["the same, PCA"], at_least=budget(80, quick=10), unit="%")
 expect("walk: pitch between, cross-fade", middle["cross-fade"], at_most=40, unit="%")
 gain = clarity["along the notes"][3] - clarity["cross-fade"][3]
-expect("walk: clarity in the middle, along the notes less cross-fade", gain, at_least=budget(0.1, quick=0))
+expect("walk: clarity in the middle, along the notes less cross-fade", gain, at_least=budget(0.2, quick=0))
 
 # %%
 detected = mean_aurocs[:, :4].mean(axis=1)
 expect("beats: mean AUROC of four kinds, autoencoder", detected[0], at_least=budget(0.95, quick=0.85))
-expect("beats: the same, less PCA's", detected[0] - detected[1], at_least=budget(0.02, quick=-0.02))
-expect("beats: AUROC of small ones, autoencoder", mean_aurocs[0, 4], at_most=budget(0.5, quick=0.45))
+expect("beats: the same, less PCA's", detected[0] - detected[1], at_least=budget(0.04, quick=-0.02))
+expect(
+    "beats: the same, less that of PCA on aligned beats", detected[0] - detected[2], at_least=budget(-0.05, quick=-0.2)
+)
+expect("beats: AUROC of small ones, autoencoder", mean_aurocs[0, 4], at_most=0.48)
 expect("beats: AUROC of small ones, error over energy", relative[4], at_least=budget(0.85, quick=0.7))
 expect("beats: AUROC of big ones, error over energy", relative[5], at_most=0.5)
 expect("beats: normal against normal", against_itself, at_least=0.47, at_most=0.53)
@@ -978,14 +1006,15 @@ expect("beats: normal against normal", against_itself, at_least=0.47, at_most=0.
 # %%
 luck = (exact.mean() - entropy) / (exact.std() / N_NEW**0.5)
 expect("exact cost of the test sentences - H, in standard errors", luck, at_least=-4, at_most=4)
-most = budget({"plain": 0.1, "word dropout": 0.4, "free bits": 0.4}, quick=dict.fromkeys(vaes, 6))
+most = budget({"plain": 0.1, "word dropout": 0.2, "free bits": 0.2}, quick=dict.fromkeys(vaes, 6))
 for name, gap in gaps.items():
     in_errors = gap.mean() / (gap.std() / np.sqrt(len(gap)))
     expect(f"{name}: bound - exact cost, in standard errors", in_errors, at_least=-3)
     expect(f"{name}: bound - exact cost", gap.mean(), at_most=most[name], unit="nats")
 expect("plain: KL term", parts["plain"][1].mean(), at_most=budget(0.1, quick=0.5), unit="nats")
 for name in ("word dropout", "free bits"):
-    expect(f"{name}: KL term", parts[name][1].mean(), at_least=budget(2, quick=0.02), unit="nats")
+    least = budget({"word dropout": 2, "free bits": 3.5}, quick=dict.fromkeys(vaes, 0.02))[name]
+    expect(f"{name}: KL term", parts[name][1].mean(), at_least=least, unit="nats")
 
 # %%
 for name, least in {"plain": 0.95, "word dropout": 0.9, "free bits": 0.95}.items():
@@ -993,6 +1022,7 @@ for name, least in {"plain": 0.95, "word dropout": 0.9, "free bits": 0.95}.items
 for name in ("word dropout", "free bits"):
     gain = right[name][0] - right["plain"][0]
     expect(f"{name}: farm or sea, told better than by plain", gain, at_least=budget(20, quick=-20), unit="points")
+    expect(f"{name}: different sentences a walk", different[name], at_least=budget(3.5, quick=1))
     expect(f"{name}: steps between two sentences that parse", walked[name], at_least=budget(0.97, quick=0))
 
 # %% [markdown]
@@ -1007,24 +1037,24 @@ for row in stored_table("seeds_16"):
 # ## Summary
 #
 # - A spectrogram's magnitudes are a picture of a sound; the phases can be found again well enough for the pitch. A control with the true magnitudes says so before any model is judged.
-# - A VAE of 32 numbers keeps the pitch of a note to a few cents, and one direction of its code goes with it. Not every straight way in it is a way along notes.
+# - A VAE of 32 numbers keeps the pitch of a note to a few cents, and so does PCA. Notes of rising pitch lie along a curve of the code; a straight way between two of them leaves it.
 # - An autoencoder of normal beats finds what is drawn badly. A small beat is drawn well, so its error is small. Divide by the energy, and big beats hide.
 # - Choose the width of a code on other anomalies than those that are tested.
 # - With a grammar the perfect cost is known. A plain sequence VAE comes within a few hundredths of a nat of it, by its decoder alone: the code says nothing.
-# - Word dropout and free bits make the code speak. They cost likelihood, and word dropout costs grammar as well.
+# - Word dropout and free bits make the code speak. They cost ELBO, and word dropout costs grammar as well.
 #
 # ## Pitfalls
 #
 # - **A logarithm without a floor**: silence becomes the largest number of the picture, and the loss looks at nothing else.
 # - **Lost phases blamed on the model.** Send the true magnitudes through Griffin and Lim first.
 # - **A measure of pitch that was not tried on sounds of known pitch.** Errors by an octave look like a bad model.
-# - **Convolutions along frequency**, as if a harmonic meant the same wherever it lies.
+# - **Convolutions along a linear axis of frequency**, where a higher note is no shifted one.
 # - **A width chosen by the anomalies that are tested**, or by the error of normal beats, which only falls.
 # - **One AUROC for all kinds.** The kind that is missed disappears in the mean.
 # - **An AUROC far below one half taken for noise.** It is a finding about the score.
 # - **Collapse unseen.** A collapsed model writes good sentences at an excellent cost. Look at the KL term.
 # - **`Dropout` on the embedding for word dropout**: it hides some numbers of each word, and the rest still names it.
-# - **A `call` without `training`**: Keras then never tells the layers inside that it trains, and no word is hidden. Nothing fails; the model is the plain one.
+# - **A model of one's own whose `call` has no argument `training`**: Keras then never tells the layers inside that it trains, and no word is hidden. Nothing fails; the model is the plain one.
 # - **A place that sees its own word**: the loss falls to nothing. Here the exact entropy gives it away.
 # - **Zeros that count**: after the end there is nothing to predict, and the cost of a place looks better the more zeros there are.
 # - **A probe on means** finds what the noise drowns.

@@ -66,6 +66,9 @@ def test_with_better_phases(check_states):
             "multiply by the magnitudes": lambda s, m, *t: np.exp(1j * np.angle(_and_back(s, *t))),
             "divides 0 by 0": lambda s, m, *t: m * _and_back(s, *t) / np.abs(_and_back(s, *t)),
             "yours has others": lambda s, m, *t: m**2 * np.exp(1j * np.angle(_and_back(s, *t))),
+            "before the sound is made as well": lambda s, m, *t: (
+                m * np.exp(1j * np.angle(_and_back(m * np.exp(1j * np.angle(s)), *t)))
+            ),
             "must stay as it is": lambda s, m, *t: m * np.exp(-1j * np.angle(_and_back(s, *t))),
         },
         right=[
@@ -197,7 +200,9 @@ def test_the_entropy_is_that_of_the_list_of_all_sentences():
     assert ex.sentence_entropy.reference(RULES) == pytest.approx(-np.sum(p * np.log(p)))
 
 
-def _entropy(of_choice=lambda p: -p * np.log(p), of_part=lambda p, value: p * value, parts=str.split):
+def _entropy(
+    of_choice=lambda p: -p * np.log(p), of_part=lambda p, value: p * value, parts=str.split, start=lambda rules: "S"
+):
     def sentence_entropy(rules):
         def entropy(symbol):
             if symbol not in rules:
@@ -205,7 +210,7 @@ def _entropy(of_choice=lambda p: -p * np.log(p), of_part=lambda p, value: p * va
             choices = rules[symbol].items()
             return sum(of_choice(p) + sum(of_part(p, entropy(part)) for part in parts(text)) for text, p in choices)
 
-        return entropy("S")
+        return entropy(start(rules))
 
     return sentence_entropy
 
@@ -240,6 +245,7 @@ def test_sentence_entropy(check_states):
             "counts a quarter": _entropy(of_part=lambda p, value: value),
             "holds two coins": _entropy(parts=lambda text: set(text.split())),
             "becomes a coin C for sure": _entropy(of_part=lambda p, value: 0),
+            "wherever S stands": _entropy(start=lambda rules: next(iter(rules))),
         },
         right=[_entropy(), _by_expected_numbers],
     )
