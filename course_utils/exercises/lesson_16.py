@@ -217,7 +217,7 @@ def _ends_without_activation(beat_autoencoder):
     returns=_as_series_autoencoder,
 )
 def beat_autoencoder(latent_dim):
-    """An `Autoencoder` of series (200, 1).
+    """An `Autoencoder(encoder, decoder)` of series (200, 1).
 
     The encoder halves the length three times by 1-D convolutions, and ends in a dense code; the decoder mirrors it by
     transposed convolutions, and its last layer has no activation.
