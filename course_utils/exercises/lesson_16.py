@@ -325,8 +325,8 @@ def sentence_entropy(rules):
 SENTENCES = np.array([[3, 2, 1, 0, 0], [4, 4, 2, 3, 1]], "int32")
 
 
-def _counts_words_and_end(sentence_nll):
-    got = sentence_nll(SENTENCES, np.zeros((2, 5, 6), "float32"))
+def _counts_words_and_end(cost_of_sentences):
+    got = cost_of_sentences(SENTENCES, np.zeros((2, 5, 6), "float32"))
     if got.shape != (2,):
         return f"Two sentences have two costs, shape (2,); yours has {got.shape}. Sum over places, not sentences"
     each = np.log(6)
@@ -345,10 +345,10 @@ def _counts_words_and_end(sentence_nll):
     )
 
 
-def _takes_logits_of_the_right_number(sentence_nll):
+def _takes_logits_of_the_right_number(cost_of_sentences):
     logits = np.zeros((2, 5, 6), "float32")
     np.put_along_axis(logits, SENTENCES[..., np.newaxis], 3.0, axis=-1)
-    got, expected = sentence_nll(SENTENCES, logits), np.log(1 + 5 * np.exp(-3)) * np.array([3, 5])
+    got, expected = cost_of_sentences(SENTENCES, logits), np.log(1 + 5 * np.exp(-3)) * np.array([3, 5])
     if not np.allclose(got, expected, rtol=1e-3):
         return (
             "Where the right number's logit is 3 and the five others are 0, each costs log(1 + 5 exp(-3)) = 0.223; "
@@ -372,7 +372,7 @@ def _random_sentences(rng):
     cases=lambda rng: [_random_sentences(rng), (np.int32([[1, 0]]), rng.normal(size=(1, 2, 4)).astype("float32"))],
     gradients=("logits",),
 )
-def sentence_nll(sentences, logits):
+def cost_of_sentences(sentences, logits):
     """-log p of each sentence in nats, zeros after its end left out: (n, length), (n, length, K) to (n,)."""
     cost = ops.sparse_categorical_crossentropy(sentences, logits, from_logits=True)
     return ops.sum(ops.where(sentences != 0, cost, 0.0), axis=1)

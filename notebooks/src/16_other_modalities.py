@@ -800,7 +800,7 @@ def cost_of_sentences(sentences, logits):
     return ...  # your code, with `keras.ops`
 
 
-cost_of_sentences = ex.sentence_nll.check(cost_of_sentences)
+cost_of_sentences = ex.cost_of_sentences.check(cost_of_sentences)
 
 # %% [markdown]
 # (`course_utils.losses.sentence_nll` is the same; it can be saved with a model.)

@@ -252,16 +252,16 @@ def test_sentence_entropy(check_states):
 
 
 def _nll(counted=lambda s: s != 0, over=ops.sum, sign=1.0):
-    def sentence_nll(sentences, logits):
+    def cost_of_sentences(sentences, logits):
         cost = -ops.take_along_axis(ops.log_softmax(logits), sentences[..., None], axis=-1)[..., 0]
         return sign * over(cost * ops.cast(counted(sentences), "float32"), axis=1)
 
-    return sentence_nll
+    return cost_of_sentences
 
 
-def test_sentence_nll(check_states):
+def test_cost_of_sentences(check_states):
     check_states(
-        ex.sentence_nll,
+        ex.cost_of_sentences,
         wrong={
             "Do the zeros after the end cost": _nll(counted=lambda s: s >= 0),
             "Has the end its cost": _nll(counted=lambda s: s > 1),
