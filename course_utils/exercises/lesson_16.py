@@ -373,6 +373,6 @@ def _random_sentences(rng):
     gradients=("logits",),
 )
 def cost_of_sentences(sentences, logits):
-    """-log p of each sentence in nats, zeros after its end left out: (n, length), (n, length, K) to (n,)."""
+    """-log p of each sentence in nats, zeros after its end left out: (n, length), (n, length, n_tokens) to (n,)."""
     cost = ops.sparse_categorical_crossentropy(sentences, logits, from_logits=True)
     return ops.sum(ops.where(sentences != 0, cost, 0.0), axis=1)
