@@ -1,0 +1,625 @@
+# ---
+# jupyter:
+#   course: {reading: 45, doing: 45}
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # GAN and VAE-GAN: drawn to deceive a judge
+#
+# A VAE is asked how probable each picture is, pixel by pixel, and answers a doubt with grey. A **generative adversarial network** is never asked. It draws, and a second network, which sees its pictures among real ones, learns to tell them apart. Where the judge finds blur, there is no more blur. What is lost in this bargain, and what is won, you will measure here, with one decoder for all models, one budget, and one set of numbers.
+#
+# **You will learn**
+#
+# - what a discriminator can know, and that its best loss measures how far two distributions are apart;
+# - how two players learn in one step, and which gradient may reach whom;
+# - how a generator forgets most of what it should draw, and one cure;
+# - how to compare a VAE, a GAN and a VAE-GAN by their samples, with error bars;
+# - how a flow in the latent space closes the gap between what the encoder uses and what the prior draws.
+#
+# **You need** lessons 05 (convolutions), 07 (VAE) and 08 (a judge, precision and recall, codes that the prior does not reach).
+#
+# **The quick profile** learns from 3,500 digits for seconds. Its pictures are hardly digits, and the order of the models may be another; the text describes the full run.
+
+# %%
+import numpy as np
+from course_utils import plotting
+from course_utils.batches import predict_in_batches
+from course_utils.checkpoints import load_checkpoint, stored_table
+from course_utils.data import load
+from course_utils.exercises import lesson_15 as ex
+from course_utils.lesson import budget, expect, setup
+from course_utils.losses import bernoulli_nll
+from course_utils.metrics import gradient_energy, precision_recall, squared_frechet_distance
+from course_utils.models import (
+    GAN,
+    VAE,
+    VAEGAN,
+    build_classifier,
+    build_discriminator,
+    build_gaussian_encoder,
+    build_generator,
+)
+from course_utils.training import callbacks, fast
+
+import keras
+from keras import layers
+
+# %%
+SEED = 15
+setup(seed=SEED)
+mnist = load("mnist")
+x_train, y_train, x_valid, y_valid, x_test, y_test, _ = mnist
+
+# %% [markdown]
+# ## 1. What a discriminator can know
+#
+# A **discriminator** $D$ sees $x$ and says how probable it is that $x$ is real. Let half of what it sees be real, with the density $p$, and half be made, with the density $q$. Its loss is the cross-entropy:
+#
+# $$L_D = -\tfrac12\, \mathbb E_{x \sim p} \log D(x) - \tfrac12\, \mathbb E_{x \sim q} \log (1 - D(x)) .$$
+#
+# It can do no better than Bayes' rule, $D^*(x) = p(x) / (p(x) + q(x))$. Its logit $l = \log \frac{D}{1 - D}$ is then $\log p(x) - \log q(x)$, a **ratio of two densities**, neither of which anybody has written down. Put $D^*$ into the loss, and what is left is
+#
+# $$L_{D^*} = \log 2 - \mathrm{JS}(p, q), \qquad \mathrm{JS}(p, q) = \tfrac12 \mathrm{KL}\big[p \,\|\, \tfrac{p + q}2\big] + \tfrac12 \mathrm{KL}\big[q \,\|\, \tfrac{p + q}2\big],$$
+#
+# with the **Jensen-Shannon divergence** JS, which is 0 for equal densities and at most $\log 2$ (Goodfellow et al. 2014). So the better the generator, the closer the best discriminator's loss to $\log 2 \approx 0.693$, that of a coin.
+#
+# ### Exercise 1: the discriminator's loss
+#
+# A discriminator puts out the logit $l$, not $D = \sigma(l)$. Write the loss with logits, so that it stays finite for sure and wrong answers.
+
+
+# %% tags=["nbval-check-output"]
+def discriminator_loss(real, made):
+    """Mean of the mean cross-entropies of real and of made ones, from logits of "real" (n, 1), (m, 1); one number."""
+    return ...  # your code, with `keras.ops`
+
+
+discriminator_loss = ex.discriminator_loss.check(discriminator_loss)
+
+# %% [markdown]
+# ### Exercise 2: a prediction
+#
+# Real numbers are drawn from $\mathcal N(1, 1)$, made ones from $\mathcal N(-1, 1)$. With which slope does the best discriminator's logit grow with $x$?
+
+# %%
+slope_guess = ...  # your prediction
+
+# %% [markdown]
+# A network knows nothing of densities. We show it samples and let it learn the logit.
+
+
+# %%
+def two_gaussians(mu, n, rng):
+    """n real ones around mu, n made ones around -mu."""
+    return [rng.normal(mean, 1, size=(n, 1)).astype(np.float32) for mean in (mu, -mu)]
+
+
+def learned_logit(mu, seed):
+    """A small network that has learned to tell N(mu, 1) from N(-mu, 1)."""
+    keras.utils.set_random_seed(seed)
+    real, made = two_gaussians(mu, budget(100_000, quick=20_000), np.random.default_rng(seed))
+    discriminator = keras.Sequential([keras.Input((1,)), layers.Dense(16, "softplus"), layers.Dense(1)])
+    x, labels = np.concatenate([real, made]), np.repeat([1.0, 0.0], len(real)).astype(np.float32)
+    epochs = budget(3, quick=6)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * len(x) // 500)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    discriminator.compile(keras.optimizers.Adam(rate), loss=loss, **fast(discriminator))
+    discriminator.fit(
+        x, labels, batch_size=500, epochs=epochs, verbose=0, callbacks=callbacks(f"two Gaussians, μ = {mu:g}")
+    )
+    return discriminator
+
+
+# %%
+def best_loss(mu):
+    """log 2 - JS for N(±mu, 1): the expected loss of the best discriminator, by the trapezoid rule."""
+    x = np.linspace(-15, 15, 20_001)
+    p, q = (np.exp(-((x - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (mu, -mu))
+    return np.trapezoid(p * np.logaddexp(0, -2 * mu * x) + q * np.logaddexp(0, 2 * mu * x), x) / 2
+
+
+slopes, losses = {}, {}
+for mu in (0.5, 1.0, 2.0):
+    discriminator = learned_logit(mu, SEED)
+    real, made = two_gaussians(mu, 200_000, np.random.default_rng(0))  # new ones
+    logits = [predict_in_batches(discriminator, x) for x in (real, made)]
+    slopes[mu] = np.polyfit(np.concatenate([real, made]).ravel(), np.concatenate(logits).ravel(), 1)[0]
+    losses[mu] = float(discriminator_loss(*logits))
+    print(f"μ = {mu:g}: slope {slopes[mu]:.3f}, exact {2 * mu:g}; loss {losses[mu]:.4f}, exact {best_loss(mu):.4f}")
+ex.slope_guess.check(slope_guess, slopes[1.0])
+
+# %% [markdown]
+# **What to notice.** A network that has only seen samples knows the ratio of two densities. And its loss is a measurement: the nearer the two come, the nearer it gets to 0.693.
+#
+# ## 2. Two players, one step
+#
+# Now let a **generator** $G$ make numbers from noise $z \sim \mathcal N(0, I)$. It learns from the discriminator alone: which change of its picture would be taken for more real? One could have it maximise $L_D$. But in the beginning the discriminator is sure of itself, and $\log(1 - \sigma(l))$ is flat for made pictures with $l \ll 0$: no gradient when it is needed most. So the generator minimises the cross-entropy of the *wrong* answer instead, that its pictures are real (*non-saturating*, Goodfellow et al. 2014):
+#
+# $$L_G = -\mathbb E_z \log \sigma\big(l(G(z))\big) .$$
+#
+# ### Exercise 3: the generator's loss
+
+
+# %% tags=["nbval-check-output"]
+def generator_loss(made):
+    """Mean cross-entropy of the answer "real" for made ones, from their logits (n, 1); one number."""
+    return ...  # your code, with `keras.ops`
+
+
+generator_loss = ex.generator_loss.check(generator_loss)
+
+# %% [markdown]
+# Each player has weights of its own and must follow its own loss. $L_D$ may not reach the generator, or it would draw what is easily found out. $L_G$ may not reach the discriminator, or it would learn to be deceived. In one step of Keras's `fit` there is a single loss, so the gradients are kept apart by `stop_gradient`. For $L_D$ it holds the made pictures fixed. For $L_G$ it holds the discriminator's weights fixed, while the gradient passes through to the picture. `adversarial_losses` does that, and `GAN` is hardly more than its call. Whose loss moves whom? We ask the gradients.
+
+# %% tags=["nbval-check-output"]
+import tensorflow as tf
+from course_utils.models.gan import adversarial_losses
+
+gan = GAN(build_generator(8), build_discriminator(), seed=SEED)
+with tf.GradientTape(persistent=True) as tape:
+    drawn = gan(x_train[:32], training=True)
+    of_discriminator, of_generator, _ = adversarial_losses(gan.discriminator, x_train[:32], drawn)
+for loss_name, loss in {"discriminator's": of_discriminator, "generator's": of_generator}.items():
+    for name, player in {"discriminator": gan.discriminator, "generator": gan.generator}.items():
+        gradients = tape.gradient(loss, player.trainable_variables, unconnected_gradients="zero")
+        print(f"the {loss_name:15} loss moves the {name:13}: {any(np.any(gradient != 0) for gradient in gradients)}")
+
+# %% [markdown]
+# ## 3. A generator that forgets
+#
+# For the generator it is enough to draw *something* that passes for real. Nobody asks it for everything. A plain picture of this needs two numbers: eight narrow Gaussians on a **ring**, 25 on a **grid**. How many of them does a generator find?
+#
+# ### Exercise 4: modes
+
+
+# %% tags=["nbval-check-output"]
+def modes_found(points, centres, radius):
+    """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points so near to one."""
+    return ...  # your code
+
+
+modes_found = ex.modes_found.check(modes_found)
+
+# %% [markdown]
+# A discriminator that sees one point at a time cannot know that the last thousand were all alike. One that sees several at once can: a group of real points is spread out. That is **packing** (Lin et al. 2018), a single change: its inputs are groups.
+#
+# ### Exercise 5: groups
+
+
+# %% tags=["nbval-check-output"]
+def packed(pictures, pack):
+    """Groups of `pack` pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
+    return ...  # your code
+
+
+packed = ex.packed.check(packed)
+
+
+# %%
+def ring(k=8, radius=2.0):
+    angles = 2 * np.pi * np.arange(k) / k
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def grid(side=5):
+    ticks = np.arange(side) - (side - 1) / 2
+    return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+
+
+RUNS, N_DRAWN = 5, 2500
+
+
+# %%
+def dense(width):
+    """Five dense layers in one, each with weights of its own, on (n, 5, width)."""
+    glorot = keras.initializers.VarianceScaling(RUNS, "fan_avg", "uniform")  # Keras counts the five as one wide layer
+    return layers.EinsumDense("bsi,sio->bso", (RUNS, width), bias_axes="so", kernel_initializer=glorot)
+
+
+def normalised():
+    """Batch normalisation of 64 units in each of five networks."""
+    return layers.Reshape((RUNS * 64,)), layers.BatchNormalization(momentum=0.9), layers.Reshape((RUNS, 64))
+
+
+def five_gans(pack):
+    """Five GANs of points in the plane side by side; each has its own start, noise and points."""
+    generator = [layer for _ in range(3) for layer in (dense(64), *normalised(), layers.ReLU())]
+    generator = keras.Sequential([keras.Input((RUNS * 2,)), layers.Reshape((RUNS, 2)), *generator, dense(2)])
+    discriminator = [layer for _ in range(3) for layer in (dense(64), layers.ReLU())]
+    discriminator = keras.Sequential([keras.Input((RUNS, 2 * pack)), *discriminator, dense(1)])
+    return GAN(generator, discriminator, pack=pack, seed=SEED)
+
+
+# %%
+def train_on_points(centres, deviation, pack, beta_1, name):
+    """Points that five GANs draw which have learned the Gaussians around these centres; (2500, 5, 2)."""
+    keras.utils.set_random_seed(SEED)
+    rng, steps = np.random.default_rng(SEED), budget(3000, quick=200)
+    points = centres[rng.integers(len(centres), size=(steps * 256 // 10, RUNS))]
+    points = (points + rng.normal(0, deviation, points.shape)).astype(np.float32)
+    gan = five_gans(pack)
+    gan.compile(keras.optimizers.Adam(1e-3, beta_1=beta_1), **fast(gan, steps))
+    gan.fit(points, batch_size=256, epochs=10, verbose=0, callbacks=callbacks(name))
+    return predict_in_batches(gan.generator, rng.normal(size=(N_DRAWN, RUNS * 2)).astype(np.float32))
+
+
+# %%
+def forgetting(centres, deviation, pack, beta_1, name):
+    """How many of the Gaussians each of five GANs finds, which share of its points lies near one, and 500 points of each."""
+    runs = train_on_points(centres, deviation, pack, beta_1, name)
+    found, good = np.array([modes_found(runs[:, run], centres, 3 * deviation) for run in range(RUNS)]).T
+    print(f"{name:22} {found.astype(int).tolist()} of {len(centres)} found, {good.mean():4.0%} of the points near one")
+    return found, good, runs[:500].transpose(1, 0, 2).reshape(-1, 2)
+
+
+places = {"ring": (ring(), 0.02), "grid": (grid(), 0.05)}
+kinds = [("ring", 1, 0.9), ("ring", 2, 0.9), ("ring", 1, 0.5), ("grid", 1, 0.5), ("grid", 2, 0.5)]
+toys = {}
+for place, pack, beta_1 in kinds:
+    name = f"{place}, {'alone' if pack == 1 else 'pairs'}, β₁ = {beta_1:g}"
+    toys[name] = forgetting(*places[place], pack, beta_1, name)
+of_run = np.repeat(np.arange(1, RUNS + 1), 500)
+plotting.point_clouds({name: points for name, (_, _, points) in toys.items()}, of_run, "number of the run")
+
+# %% [markdown]
+# **What to notice.** WN3
+#
+# ## 4. One decoder, three models
+#
+# Now digits, and a fair comparison. The **same** decoder, of 130,000 weights, serves three times:
+#
+# - as the decoder of a **VAE**, trained on the negative ELBO;
+# - as the generator of a **GAN**;
+# - as both in a **VAE-GAN** (Larsen et al. 2016). Its encoder gives codes as a VAE's does. But reconstruction and picture are not compared pixel by pixel. They are compared by what the discriminator sees, in its last hidden layer, the *features* $f$: $\tfrac12 \lVert f(x) - f(\hat x) \rVert^2$. And the decoder has to deceive the discriminator besides, with pictures drawn from the prior.
+#
+# All three have the same code of 32 numbers, the same training digits and about the same time. What could be chosen was chosen on validation digits, for each model alone: learning rates, and the VAE's β.
+
+# %%
+LATENT = 32
+
+
+def compiled(model, learning_rate, epochs, beta_1=0.5, **loss):
+    """The model with Adam, whose learning rate falls to zero, over batches of 64."""
+    steps = epochs * (len(x_train) // 64)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate, beta_1=beta_1), **loss, **fast(model, steps))
+    return model
+
+
+whole = len(x_train) // 64 * 64  # a smaller last batch would move batch normalisation's averages as much as a full one
+keras.utils.set_random_seed(SEED)
+epochs = budget(5, quick=4)
+vae = compiled(
+    VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), beta=2.0, seed=SEED),
+    4e-3,
+    epochs,
+    0.9,
+    loss=bernoulli_nll,
+)
+vae.fit(x_train[:whole], x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE"))
+
+# %%
+keras.utils.set_random_seed(SEED)
+epochs = budget(3, quick=4)
+gan = compiled(GAN(build_generator(LATENT), build_discriminator(), seed=SEED), 4e-3, epochs)
+gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("GAN"))
+
+# %%
+keras.utils.set_random_seed(SEED)
+epochs = budget(2, quick=3)
+parts = build_gaussian_encoder(LATENT), build_generator(LATENT), build_discriminator()
+vae_gan = compiled(VAEGAN(*parts, seed=SEED), 4e-3, epochs)
+vae_gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE-GAN"))
+
+# %% [markdown]
+# ## 5. The same numbers for all
+#
+# As in lesson 08 a classifier serves as **judge**, trained on training digits. Its last hidden layer gives each picture's **features**. In these we measure:
+#
+# - the squared **Fréchet distance** from the test digits, each cloud of features taken for a Gaussian (lesson 09). 0 would be perfect; what training digits have is the floor;
+# - **precision** and **recall** (lesson 08): how many drawn pictures look like test digits, how many test digits look like a drawn picture;
+# - the share **recognised**, with more than 0.9 of confidence;
+# - **class balance**, how far the shares of the ten digits are from a tenth each;
+# - **sharpness**, the gradient energy (lesson 12) over that of test digits.
+#
+# A VAE's decoder puts out probabilities of white pixels. Their *means*, grey pictures, are what one usually shows; *drawn pixels* are what the model really says. Both are measured.
+#
+# ### Exercise 6: class balance
+
+
+# %% tags=["nbval-check-output"]
+def class_kl(labels, n_classes):
+    """KL divergence of the classes' shares among the labels from equal shares, in nats."""
+    return ...  # your code
+
+
+class_kl = ex.class_kl.check(class_kl)
+
+# %% [markdown]
+# ### Exercise 7: a prediction
+#
+# Which set of pictures will be nearest to the test digits by the Fréchet distance?
+
+# %%
+winner_guess = ...  # "VAE, means", "VAE, drawn pixels", "GAN" or "VAE-GAN"
+
+# %%
+judge = build_classifier()
+judge.compile("adam", loss="sparse_categorical_crossentropy", **fast(judge))
+judge.fit(x_train, y_train, batch_size=128, epochs=budget(3, quick=4), verbose=0, callbacks=callbacks("judge"))
+seen_by_judge = keras.Model(judge.inputs, [judge.layers[-2].output, judge.outputs[0]])
+test_features, _ = predict_in_batches(seen_by_judge, x_test)
+test_energy = gradient_energy(x_test).mean()
+NUMBERS = ("Fréchet²", "precision", "recall", "recognised", "class KL", "sharpness")
+
+
+def measured(images):
+    """The numbers of section 5 for drawn images, as many as there are test digits."""
+    features, classes = predict_in_batches(seen_by_judge, images)
+    return np.array(
+        [
+            squared_frechet_distance(features, test_features),
+            *precision_recall(test_features[:2000], features[:2000]),
+            np.mean(classes.max(axis=1) > 0.9),
+            class_kl(classes.argmax(axis=1), 10),
+            gradient_energy(images).mean() / test_energy,
+        ]
+    )
+
+
+# %%
+def drawn_by(decoder, n, seed, codes=None):
+    """Pictures that a decoder makes of n codes, by default from N(0, I)."""
+    codes = np.random.default_rng(seed).normal(size=(n, LATENT)).astype(np.float32) if codes is None else codes
+    return predict_in_batches(decoder, codes)
+
+
+def drawn_pixels(images, seed):
+    """Black or white pixels, white with the probability that the decoder gives."""
+    return (np.random.default_rng(seed).random(images.shape) < images).astype(np.float32)
+
+
+def report(scores):
+    """Mean and standard deviation over the draws of each number, a row for each set of pictures."""
+    print(f"{'':24}" + "".join(f"{number:>15}" for number in NUMBERS))
+    for name, draws in scores.items():
+        mean, spread = np.mean(draws, axis=0), np.std(draws, axis=0, ddof=1)
+        columns = (f"{m:.1f} ± {s:.1f}" if m >= 10 else f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread))
+        print(f"{name:24}" + "".join(f"{column:>15}" for column in columns))
+
+
+# %%
+N_DRAWS = budget(3, quick=2)
+
+
+def scores_of(vae_decoder, gan_generator, vae_gan_decoder):
+    """The numbers of each model's pictures, for several draws of noise, and the last draw's pictures."""
+    scores = {name: [] for name in ("VAE, means", "VAE, drawn pixels", "GAN", "VAE-GAN")}
+    for draw in range(N_DRAWS):
+        means = drawn_by(vae_decoder, len(x_test), draw)
+        pictures = {"VAE, means": means, "VAE, drawn pixels": drawn_pixels(means, draw)}
+        pictures["GAN"] = drawn_by(gan_generator, len(x_test), draw)
+        pictures["VAE-GAN"] = drawn_by(vae_gan_decoder, len(x_test), draw)
+        for name, images in pictures.items():
+            scores[name].append(measured(images))
+    return scores, pictures
+
+
+scores, pictures = scores_of(vae.decoder, gan.generator, vae_gan.decoder)
+floor = [measured(x_train[np.random.default_rng(i).choice(len(x_train), len(x_test))]) for i in range(N_DRAWS)]
+report(scores | {"training digits": floor})
+frechet = {name: np.mean(draws, axis=0)[0] for name, draws in scores.items()}
+ex.winner_guess.check(winner_guess, min(frechet, key=frechet.get))
+
+# %% [markdown]
+# **What to notice.** …
+#
+# ## 6. Pictures
+
+# %% tags=["picture"]
+shown = {name: images[:14] for name, images in pictures.items()}
+plotting.image_rows({"test digits": x_test[:14]} | shown)
+
+# %%
+again = {"VAE": predict_in_batches(vae, x_test), "VAE-GAN": predict_in_batches(vae_gan, x_test)}
+for name, images in again.items():
+    features, classes = predict_in_batches(seen_by_judge, images)
+    by_pixels, by_judge = np.mean((images - x_test) ** 2), np.mean(np.sum((features - test_features) ** 2, axis=1))
+    same = np.mean(classes.argmax(axis=1) == y_test)
+    print(
+        f"{name:8} MSE {by_pixels:.4f}, squared distance in the judge's features {by_judge:5.1f}, digit kept {same:.1%}"
+    )
+plotting.image_rows({"test digit": x_test[:10]} | {name: images[:10] for name, images in again.items()})
+
+
+# %%
+def walk(decoder, start, end, steps=10):
+    """Pictures on the straight way from one code to another."""
+    t = np.linspace(0, 1, steps, dtype=np.float32)[:, np.newaxis]
+    return predict_in_batches(decoder, (1 - t) * start + t * end)
+
+
+a, b = np.random.default_rng(SEED).normal(size=(2, LATENT)).astype(np.float32)
+rows = {"VAE,\ntwo draws": walk(vae.decoder, a, b), "GAN,\ntwo draws": walk(gan.generator, a, b)}
+rows["VAE-GAN,\ntwo draws"] = walk(vae_gan.decoder, a, b)
+for name, model in {"VAE": vae, "VAE-GAN": vae_gan}.items():
+    start, end = model.encoder.predict_on_batch(x_test[[2, 3]])[0]
+    rows[f"{name},\ntwo test digits"] = walk(model.decoder, start, end)
+plotting.image_rows(rows)
+
+# %%
+from sklearn.neighbors import NearestNeighbors
+
+train_features, _ = predict_in_batches(seen_by_judge, x_train)
+neighbours = NearestNeighbors(n_neighbors=1).fit(train_features)
+own, _ = predict_in_batches(seen_by_judge, pictures["GAN"][:1000])
+of_test, _ = predict_in_batches(seen_by_judge, x_test[:1000])
+(own_distance, nearest), (test_distance, _) = neighbours.kneighbors(own), neighbours.kneighbors(of_test)
+closest = np.argsort(own_distance[:, 0])[[0, 1, 2, *range(100, 1000, 128)]]
+plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
+print(
+    f"distance to the nearest training digit: GAN {np.median(own_distance):.2f}, test digits {np.median(test_distance):.2f}"
+)
+
+# %% [markdown]
+# **What to notice.** …
+#
+# ## 7. Ten times the budget
+#
+# Neither model draws well here: the judge recognises about half of the GAN's digits, and of the VAE's still less. A lesson has no time for more. So the same three recipes were run for ten times as many epochs (`make checkpoints`), and their decoders are stored.
+
+# %%
+long = [build_generator(LATENT) for _ in range(3)]
+for decoder, name in zip(long, ("long_vae", "long_gan", "long_vae_gan")):
+    load_checkpoint(decoder, name)
+long_scores, long_pictures = scores_of(*long)
+report(long_scores)
+plotting.image_rows({f"{name},\nten times": images[:14] for name, images in long_pictures.items()})
+
+# %% [markdown]
+# **What to notice.** …
+#
+# ## 8. A flow in the latent space
+#
+# The VAE draws its codes from $\mathcal N(0, I)$, but its decoder was trained on the codes of digits. Lesson 08 saw that the two differ, and put a mixture of Gaussians in the place of the prior. Here is what is done where the data are large: a second, small model learns to turn noise into codes. The simplest of its kind is **flow matching** (Lipman et al. 2023; Liu et al. 2023). Pair each code $c$ at random with a noise $\epsilon$, and let a point walk straight from one to the other in a unit of time. At each place and time many such ways cross. A network learns the mean velocity there. Followed from noise on, it carries the one distribution into the other.
+#
+# ### Exercise 8: the straight way
+
+
+# %% tags=["nbval-check-output"]
+def on_the_line(noise, codes, t):
+    """Point at time t (n, 1) on the straight way from noise to codes, both (n, d), and velocity there, each (n, d)."""
+    return ...  # your code
+
+
+on_the_line = ex.on_the_line.check(on_the_line)
+
+# %%
+rng = np.random.default_rng(SEED)
+mean, log_var = predict_in_batches(vae.encoder, x_train)
+who = rng.integers(len(mean), size=budget(1_000_000, quick=50_000))
+noise, jitter = rng.normal(size=(2, len(who), LATENT)).astype(np.float32)
+aggregate = mean[who] + np.exp(log_var[who] / 2) * jitter  # codes as the decoder has seen them
+times = rng.random((len(who), 1), dtype=np.float32)
+points, velocities = on_the_line(noise, aggregate, times)
+
+keras.utils.set_random_seed(SEED)
+where, when = keras.Input((LATENT,)), keras.Input((1,))
+x = layers.Concatenate()([where, when])
+for _ in range(3):
+    x = layers.Dense(256, "silu")(x)
+flow = keras.Model([where, when], layers.Dense(LATENT)(x))
+steps = len(who) // 500
+rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+flow.compile(keras.optimizers.Adam(rate), loss="mse", **fast(flow, steps))
+flow.fit([points, times], velocities, batch_size=500, verbose=0, callbacks=callbacks("flow"))
+
+# %% [markdown]
+# ### Exercise 9: follow it
+
+
+# %% tags=["nbval-check-output"]
+def followed(velocity, start, steps):
+    """Where points (n, d) are after a unit of time, in equal steps, at velocity(points, times (n, 1)) of (n, d)."""
+    return ...  # your code
+
+
+followed = ex.followed.check(followed)
+
+
+# %%
+def by_flow(points, times):
+    return predict_in_batches(flow, [np.float32(points), np.float32(times)])
+
+
+flow_scores, flow_pictures = {}, {}
+for draw in range(N_DRAWS):
+    rng = np.random.default_rng(draw)
+    noise = rng.normal(size=(len(x_test), LATENT)).astype(np.float32)
+    chosen = rng.choice(len(aggregate), len(x_test))
+    codes = {"flow": followed(by_flow, noise, 20), "codes of training digits": aggregate[chosen]}
+    for name, its_codes in codes.items():
+        flow_pictures[name] = drawn_by(vae.decoder, len(x_test), draw, np.float32(its_codes))
+        flow_scores.setdefault(name, []).append(measured(flow_pictures[name]))
+report({"prior": scores["VAE, means"]} | flow_scores)
+plotting.image_rows({name: images[:14] for name, images in ({"prior": pictures["VAE, means"]} | flow_pictures).items()})
+
+# %% [markdown]
+# **What to notice.** …
+
+# %% [markdown]
+# ## What you should see
+
+# %% tags=["headline"]
+vaes_best = min(frechet["VAE, means"], frechet["VAE, drawn pixels"])
+expect(
+    "Fréchet² of the GAN, over the VAE's (the better of both)",
+    frechet["GAN"] / vaes_best,
+    at_most=budget(0.85, quick=3),
+)
+
+# %%
+worst_slope = max(abs(slopes[mu] / (2 * mu) - 1) for mu in slopes)
+expect("two Gaussians: logit's slope, off by", 100 * worst_slope, at_most=budget(3, quick=8), unit="%")
+worst_loss = max(abs(losses[mu] - best_loss(mu)) for mu in losses)
+expect("two Gaussians: loss, off log 2 - JS by", worst_loss, at_most=0.005, unit="nats")
+for name, least in {"ring, pairs, β₁ = 0.9": 7.5, "ring, alone, β₁ = 0.5": 7, "grid, pairs, β₁ = 0.5": 15}.items():
+    expect(f"{name}: found, mean of five", toys[name][0].mean(), at_least=budget(least, quick=1))
+forgotten = toys["ring, pairs, β₁ = 0.9"][0].sum() - toys["ring, alone, β₁ = 0.9"][0].sum()
+expect("ring, β₁ = 0.9, five runs: found by pairs alone", forgotten, at_least=budget(5, quick=-40))
+expect("Fréchet² of training digits", np.mean(floor, axis=0)[0], at_most=budget(6, quick=60))
+of_vae_gan = frechet["VAE-GAN"] / vaes_best
+expect("Fréchet² of the VAE-GAN, over the VAE's", of_vae_gan, at_most=budget(0.85, quick=3))
+balance, sharpness = (np.mean(scores["GAN"], axis=0)[NUMBERS.index(name)] for name in ("class KL", "sharpness"))
+expect("GAN: class balance", balance, at_most=budget(0.15, quick=1), unit="nats")
+
+# %% [markdown]
+# One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks (`make seeds LESSON=15`; the models of section 7 are the same ones). Here are the same numbers from those runs:
+
+# %%
+print(f"{'seed':60}" + "".join(f"{seed:>10}" for seed in (16, 17)))
+for row in stored_table("seeds_15"):
+    print(f"{row.pop('what'):60}" + "".join(f"{float(value):10.4f}" for value in row.values()))
+
+# %% [markdown]
+# ## Summary
+#
+# - A discriminator learns the ratio of two densities from samples alone. Its best loss is $\log 2$ less the Jensen-Shannon divergence.
+# - A generator learns from it: in which direction would the picture look more real? Each player has a loss of its own, and neither loss may reach the other's weights.
+# - Nothing in this asks for everything. Modes get lost; whether they do depends on details such as Adam's momentum. A discriminator that judges several pictures at once notices it.
+# - Drawn by one decoder, with one budget, a GAN's digits are nearer to test digits than a VAE's, and sharper. A GAN has no encoder and no likelihood. The VAE-GAN has an encoder, too, and keeps the sharpness; its reconstructions are farther from the digits pixel by pixel.
+# - A flow in the latent space draws codes where the decoder knows its way.
+#
+# ## Pitfalls
+#
+# - **A gradient that goes astray.** The generator's loss moves the discriminator, or the other way round: nothing fails, and both learn to agree. Test it by gradients.
+# - **`trainable = False` at the wrong time.** In Keras it counts when the model is compiled, so whether it holds depends on the order of lines. `stop_gradient` does not.
+# - **Batch normalisation that is not told that it trains**, in a model of one's own whose `call` doesn't name `training`: its averages stay at 0 and 1, and it normalises nothing. An earlier version of this course's VAE was of that kind. Look at the averages after a step.
+# - **Batch normalisation or dropout in the discriminator** of a single loss: its terms then meet different discriminators.
+# - **Losses taken for progress.** The generator's loss says how good the discriminator is. Look at the pictures, and measure them.
+# - **"Modes found" without the share of good points**: a cloud that lies everywhere finds them all.
+# - **A Fréchet distance without its floor**, or from few pictures: it has a bias that falls with their number, so compare equal numbers, and give what real pictures have.
+# - **Grey means against drawn pixels.** A VAE's picture is either; measure both before you say that it loses.
+# - **A rival that was not tuned.**
+#
+# ## References
+#
+# - Goodfellow et al., [Generative adversarial nets](https://arxiv.org/abs/1406.2661), 2014.
+# - Radford, Metz & Chintala, [Unsupervised representation learning with deep convolutional generative adversarial networks](https://arxiv.org/abs/1511.06434), 2016: DCGAN.
+# - Srivastava et al., [VEEGAN: reducing mode collapse in GANs using implicit variational learning](https://arxiv.org/abs/1705.07761), 2017: ring and grid.
+# - Lin, Khetan, Fanti & Oh, [PacGAN: the power of two samples in generative adversarial networks](https://arxiv.org/abs/1712.04086), 2018.
+# - Larsen, Sønderby, Larochelle & Winther, [Autoencoding beyond pixels using a learned similarity metric](https://arxiv.org/abs/1512.09300), 2016: VAE-GAN.
+# - Heusel et al., [GANs trained by a two time-scale update rule converge to a local Nash equilibrium](https://arxiv.org/abs/1706.08500), 2017: the Fréchet distance in features.
+# - Kynkäänniemi et al., [Improved precision and recall metric for assessing generative models](https://arxiv.org/abs/1904.06991), 2019.
+# - Lucic et al., [Are GANs created equal?](https://arxiv.org/abs/1711.10337), 2018: with equal budgets for tuning, most kinds of GAN come out alike.
+# - Lipman et al., [Flow matching for generative modeling](https://arxiv.org/abs/2210.02747), 2023.
+# - Liu, Gong & Liu, [Flow straight and fast: learning to generate and transfer data with rectified flow](https://arxiv.org/abs/2209.03003), 2023.
+# - Rombach et al., [High-resolution image synthesis with latent diffusion models](https://arxiv.org/abs/2112.10752), 2022: the same idea with a diffusion model.

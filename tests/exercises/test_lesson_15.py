@@ -1,0 +1,153 @@
+"""Exercises of lesson 15, each in its four states."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from scipy.spatial.distance import cdist
+from scipy.stats import entropy
+
+from course_utils.exercises import lesson_15 as ex
+
+
+def _by_keras_loss(real, made):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    return (loss(ops.ones_like(real), real) + loss(ops.zeros_like(made), made)) / 2
+
+
+def test_discriminator_loss(check_states):
+    check_states(
+        ex.discriminator_loss,
+        wrong={
+            "The sum of two means": lambda r, m: ops.mean(ops.softplus(-r)) + ops.mean(ops.softplus(m)),
+            "Real and made are swapped": lambda r, m: (ops.mean(ops.softplus(r)) + ops.mean(ops.softplus(-m))) / 2,
+            "Logits of ±300 give": lambda r, m: (
+                -(ops.mean(ops.log(ops.sigmoid(r))) + ops.mean(ops.log(1 - ops.sigmoid(m)))) / 2
+            ),
+            "yours has shape (2, 1)": lambda r, m: ops.softplus(-r) + ops.softplus(m),
+            "Gradients must pass": lambda r, m: (
+                (np.logaddexp(0, -np.asarray(r)).mean() + np.logaddexp(0, np.asarray(m)).mean()) / 2
+            ),
+        },
+        right=[
+            _by_keras_loss,
+            lambda r, m: (tf.reduce_mean(tf.nn.softplus(-r)) + tf.reduce_mean(tf.nn.softplus(m))) / 2,
+            lambda r, m: -(ops.mean(ops.log_sigmoid(r)) + ops.mean(ops.log_sigmoid(-m))) / 2,
+        ],
+    )
+
+
+def test_generator_loss(check_states):
+    check_states(
+        ex.generator_loss,
+        wrong={
+            "That is the saturating loss": lambda m: -ops.mean(ops.softplus(m)),
+            "That is the discriminator's loss": lambda m: ops.mean(ops.softplus(m)),
+            "Summed over the batch": lambda m: ops.sum(ops.softplus(-m)),
+            "Logits of -300 give": lambda m: -ops.mean(ops.log(ops.sigmoid(m))),
+        },
+        right=[
+            lambda m: -ops.mean(ops.log_sigmoid(m)),
+            lambda m: keras.losses.BinaryCrossentropy(from_logits=True)(ops.ones_like(m), m),
+        ],
+    )
+
+
+def test_modes_found(check_states):
+    check_states(
+        ex.modes_found,
+        wrong={
+            "a share of 0.8": lambda p, c, r: (len(set(cdist(p, c).argmin(axis=1))), 1.0),
+            "Two of the three centres": lambda p, c, r: (
+                np.sum(cdist(p, c) <= r),
+                np.mean(cdist(p, c).min(axis=1) <= r),
+            ),
+            "no centre is found": lambda p, c, r: (
+                len(set(cdist(p, c).argmin(axis=1))),
+                np.mean(cdist(p, c).min(axis=1) <= r),
+            ),
+        },
+        right=[
+            lambda p, c, r: (np.sum(cdist(p, c).min(axis=0) <= r), np.mean((cdist(p, c) <= r).any(axis=1))),
+            lambda points, centres, radius: [
+                sum(any(np.hypot(*(point - centre)) <= radius for point in points) for centre in centres),
+                sum(any(np.hypot(*(point - centre)) <= radius for centre in centres) for point in points) / len(points),
+            ],
+        ],
+    )
+
+
+def test_packed(check_states):
+    check_states(
+        ex.packed,
+        wrong={
+            "make shape (2, 6)": lambda x, m: x.reshape(m, -1),
+            "Each point belongs to one group": lambda x, m: np.tile(x[: len(x) // m], m),
+            "behind the other": lambda x, m: np.stack([x[i::m] for i in range(m)], axis=-1).reshape(len(x) // m, -1),
+        },
+        right=[
+            lambda x, m: np.concatenate(np.split(x[: len(x) // m * m], m), axis=-1),
+            lambda x, m: np.concatenate([x[: len(x) // m * m][i::m] for i in reversed(range(m))], axis=-1),
+            lambda x, m: tf.concat(tf.split(x[: len(x) // m * m], m), axis=-1),
+        ],
+    )
+
+
+def test_class_kl(check_states):
+    def shares(labels, k):
+        return np.array([np.mean(labels == i) for i in range(k)])
+
+    check_states(
+        ex.class_kl,
+        wrong={
+            "nan in yours": lambda labels, k: np.sum(shares(labels, k) * np.log(shares(labels, k) * k)),
+            "That is in bits": lambda labels, k: np.log2(k) - entropy(shares(labels, k), base=2),
+            "equally frequent it is 0": lambda labels, k: entropy(shares(labels, k)),
+        },
+        right=[
+            lambda labels, k: np.log(k) - entropy(shares(labels, k)),
+            lambda labels, k: entropy(shares(labels, k), np.full(k, 1 / k)),
+        ],
+    )
+
+
+def test_on_the_line(check_states):
+    check_states(
+        ex.on_the_line,
+        wrong={
+            "Yours is the other way round": lambda a, b, t: (t * a + (1 - t) * b, b - a),
+            "the sign is turned": lambda a, b, t: (a + t * (b - a), a - b),
+            "does it depend on t?": lambda a, b, t: (a + t * (b - a), t * (b - a)),
+        },
+        right=[
+            lambda a, b, t: (a + t * (b - a), b - a),
+            lambda a, b, t: [ops.add(a * (1 - t), b * t), ops.subtract(b, a)],
+        ],
+    )
+
+
+def _at(shift):
+    def followed(velocity, start, steps):
+        points = start
+        for k in range(steps):
+            points = points + velocity(points, np.full((len(points), 1), (k + shift) / steps)) / steps
+        return points
+
+    return followed
+
+
+def test_followed(check_states):
+    check_states(
+        ex.followed,
+        wrong={
+            "The steps start at": _at(1),
+            "one is 3 further": lambda v, x, n: x + sum(v(x, np.full((len(x), 1), k / n)) for k in range(n)),
+            "yours does 1 times": lambda v, x, n: x + v(x, np.zeros((len(x), 1))),
+        },
+        right=[_at(0), _at(0.0)],
+    )
+
+
+def test_predictions(check_prediction):
+    check_prediction(ex.slope_guess, 2, 1, 2.01)
+    check_prediction(ex.winner_guess, "gan", "VAE-GAN", "GAN")
