@@ -36,7 +36,7 @@ def vae_gan():
 
 
 # name: builder, learning rate, β₁, epochs in the lesson
-RECIPES = {"long_gan": (gan, 4e-3, 0.5, 3), "long_vae_gan": (vae_gan, 4e-3, 0.5, 2), "long_vae": (vae, 4e-3, 0.9, 5)}
+RECIPES = {"long_gan": (gan, 4e-3, 0.5, 3), "long_vae_gan": (vae_gan, 2e-3, 0.5, 2), "long_vae": (vae, 4e-3, 0.9, 5)}
 
 
 def main(arguments=None):

@@ -1,4 +1,4 @@
-"""Exercises of lesson 15: two losses, modes, packing, class balance, a straight line and the way along it."""
+"""Exercises of lesson 15: two losses, modes, packing, class balance, a step of a flow undone, the density it gives."""
 
 import numpy as np
 from keras import ops
@@ -19,9 +19,10 @@ slope_guess = Prediction(
 winner_guess = Prediction(
     "winner_guess",
     "Which of the four sets of pictures is nearest to the test digits, by the Fréchet distance?",
-    "A mean of many possible digits is blurred, and no test digit is. The discriminator finds blur at once, so the "
-    "GAN may not draw it, and nothing asks it for a reconstruction or for a code that follows a prior.",
-    "Which of the losses minds a blurred picture? Which of them has nothing else to mind?",
+    "A mean of many possible digits is blurred, and no test digit is. A discriminator finds blur at once, so the GAN "
+    "may not draw it, and neither may the VAE-GAN, which has to draw each training digit again besides.",
+    "Which of the losses minds a blurred picture? And what tells a decoder which digits there are: the "
+    "discriminator's verdict alone, or examples as well?",
     options=("VAE, means", "VAE, drawn pixels", "GAN", "VAE-GAN"),
 )
 
@@ -230,76 +231,104 @@ def class_kl(labels, n_classes):
     return np.sum(shares * np.log(shares * n_classes))
 
 
-def _ends_where_it_should(on_the_line):
-    noise, codes = np.zeros((3, 2)), np.array([[2.0, 4.0], [1.0, -1.0], [6.0, 3.0]])
-    point, velocity = on_the_line(noise, codes, np.array([[0.0], [1.0], [0.5]]))
-    if not np.allclose(point, [[0, 0], [1, -1], [3, 1.5]]):
-        swapped = np.allclose(point, [[2, 4], [0, 0], [3, 1.5]])
-        return "At t = 0 is the noise and at t = 1 the code, half-way between them their mean. " + (
-            "Yours is the other way round" if swapped else f"Yours starts at {point[0]} and ends at {point[1]}"
-        )
-    if not np.allclose(velocity, codes):
-        cause = "the sign is turned" if np.allclose(velocity, -codes) else "does it depend on t?"
-        return (
-            f"A straight way from 0 to (2, 4) in a unit of time has the velocity (2, 4); yours is "
-            f"{velocity[0]}: {cause}"
-        )
-    return None
+def _stretch(kept):
+    return np.tanh(kept), 2 * kept + 1
 
 
-@exercise(
-    checks=[_ends_where_it_should],
-    hint="Where is one at time t who starts at the noise and walks straight, with constant speed, to be at the code at "
-    "time 1? The velocity is the derivative of that by t.",
-    returns=as_arrays,
-    cases=lambda rng: [
-        (rng.normal(size=(n, d)), rng.normal(size=(n, d)), rng.random((n, 1))) for n, d in ((5, 3), (4, 7))
-    ],
-)
-def on_the_line(noise, codes, t):
-    """Point at time t (n, 1) on the straight way from noise to codes, both (n, d), and velocity there, each (n, d)."""
-    return (1 - t) * noise + t * codes, codes - noise
+def _there(x, network):
+    kept, moved = np.split(x, 2, axis=-1)
+    log_scale, shift = network(kept)
+    return np.concatenate([moved * np.exp(log_scale) + shift, kept], axis=-1)
 
 
-def _follows(followed):
-    start = np.array([[1.0, 2.0], [0.0, -1.0]])
-    got = followed(lambda points, t: np.full_like(points, 3.0), start, 4)
-    if got.shape != start.shape:
-        return f"The points have shape {start.shape}; yours {got.shape}"
-    if not np.allclose(got, start + 3):
-        return (
-            f"With a velocity of 3 everywhere one is 3 further after a unit of time; yours moves by {(got - start)[0]}"
-        )
-    return None
-
-
-def _asks_at_the_right_time(followed):
+def _asks_the_half_that_passed(uncoupled):
     asked = []
 
-    def velocity(points, t):
-        asked.append(np.array(t, float))
-        return np.zeros_like(points) + 2 * np.asarray(t).reshape(-1, 1)
+    def network(kept):
+        asked.append(np.array(kept, float))
+        return np.zeros((2, 3, 2))
 
-    got = followed(velocity, np.zeros((3, 2)), 5)
-    if len(asked) != 5:
-        return f"Five steps ask for the velocity five times; yours does {len(asked)} times"
-    if any(times.shape != (3, 1) for times in asked):
-        return f"The velocity takes the times of all points, shape (3, 1); yours gives {asked[0].shape}"
-    if not np.allclose(got, 0.8):
-        times = [round(float(times.flat[0]), 2) for times in asked]
-        return f"The steps start at 0, 0.2, 0.4, 0.6 and 0.8; yours ask at {times}"
+    uncoupled(np.arange(12.0).reshape(3, 4), network)
+    if not asked:
+        return "Without `network` nobody knows by how much the half was moved; yours does not ask it"
+    if asked[0].shape != (3, 2):
+        return f"The network takes one half of each row, shape (3, 2); yours gives it {asked[0].shape}"
+    if np.array_equal(asked[0][0], [0, 1]):
+        return "The network saw the half that passed, and on the way the halves changed places; yours asks the other"
+    return None
+
+
+def _goes_back(uncoupled):
+    x = np.array([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
+    y = _there(x, _stretch)
+    got, (moved, kept) = uncoupled(y, _stretch), np.split(y, 2, axis=-1)
+    log_scale, shift = _stretch(kept)
+    if got.shape != x.shape:
+        return f"From y of shape {y.shape} comes an x of the same shape; yours has {got.shape}"
+    if np.allclose(got, x, atol=1e-5):
+        return None
+    causes = {
+        "It is right but for the places of the halves: the one that passed was the first": np.roll(x, 2, axis=-1),
+        "Undo the last thing first: it was stretched, then moved": [kept, moved * np.exp(-log_scale) - shift],
+        "Stretched by exp(s) there, so by exp(-s) on the way back": [kept, (moved - shift) * np.exp(log_scale)],
+        "What was added is to be taken away": [kept, (moved + shift) * np.exp(-log_scale)],
+    }
+    for cause, wrong in causes.items():
+        if np.allclose(got, np.concatenate(wrong, axis=-1) if isinstance(wrong, list) else wrong, atol=1e-5):
+            return cause
+    return f"There and back should give {x[0].tolist()}; yours gives {np.round(got[0], 3).tolist()}"
+
+
+def _any_network(d):
+    weights = np.random.default_rng(d).normal(size=(2, d, d)) / d
+    return lambda kept: (np.tanh(kept @ weights[0]), kept @ weights[1])
+
+
+@exercise(
+    checks=[_asks_the_half_that_passed, _goes_back],
+    hint="The second half of y is the half that passed, so the network can be asked again what it said then. Then undo "
+    "what `coupled` did, the last thing first. Nothing of the network itself is undone.",
+    returns=as_array,
+    cases=lambda rng: [(rng.normal(size=(n, 2 * d)), _any_network(d)) for n, d in ((5, 3), (4, 7))],
+)
+def uncoupled(y, network):
+    """The way back: the x (n, d) that `coupled` has made y of, with the same network; arrays, no tensors."""
+    moved, kept = np.split(y, 2, axis=-1)
+    log_scale, shift = network(kept)
+    return np.concatenate([kept, (moved - shift) * np.exp(-log_scale)], axis=-1)
+
+
+def _of_codes_at_rest(nats_of_codes):
+    got, wanted = nats_of_codes(np.zeros((2, 3), "float32"), np.zeros(2, "float32")), 1.5 * np.log(2 * np.pi)
+    if got.shape != (2,):
+        return f"One number for each code was expected, shape (2,); yours has {got.shape}"
+    if np.allclose(got, 0, atol=1e-5):
+        return f"Three numbers of noise, all zero, have a density of (2π)^(-3/2), so {wanted:.3f} nats; yours says 0"
+    if not np.allclose(got, wanted, rtol=1e-4):
+        return f"Noise of three zeros and a determinant of 1 cost 3/2 · log 2π = {wanted:.3f} nats; yours {got[0]:.3f}"
+    return None
+
+
+def _of_doubled_codes(nats_of_codes):
+    """Where f(c) = 2c the codes are N(0, 1/4) each, with the density 2/√(2π) at 0."""
+    got = nats_of_codes(np.zeros((1, 1), "float32"), np.full(1, np.log(2), "float32"))
+    wanted = np.log(2 * np.pi) / 2 - np.log(2)
+    if np.isclose(got, wanted + 2 * np.log(2), rtol=1e-4):
+        return "A flow that stretches makes noise of narrow codes, whose density is higher; the sign of yours is turned"
+    if not np.isclose(got, wanted, rtol=1e-4):
+        return f"If f(c) = 2c, a code of 0 costs {wanted:.3f} nats; yours says {got[0]:.3f}"
     return None
 
 
 @exercise(
-    checks=[_follows, _asks_at_the_right_time],
-    hint="Euler's method: in step k of n the time is k / n; go on by the velocity there and then, divided by n.",
-    returns=as_array,
-    cases=lambda rng: [(lambda points, t: np.sin(points) + t, rng.normal(size=(6, d)), n) for d, n in ((2, 3), (5, 8))],
-)
-def followed(velocity, start, steps):
-    """Where points (n, d) are after a unit of time, in equal steps, at velocity(points, times (n, 1)) of (n, d)."""
-    points = start
-    for step in range(steps):
-        points = points + velocity(points, np.full((len(points), 1), step / steps)) / steps
-    return points
+    checks=[_of_codes_at_rest, _of_doubled_codes],
+    hint="-log N(u; 0, I) is the sum of u²/2 over the d numbers, plus d/2 · log 2π. The determinant's logarithm is "
+    "given to you; where does it stand in the formula, and with which sign?",
+    cases=lambda rng: [(rng.normal(size=(n, d)).astype("float32"), rng.normal(size=n).astype("float32"))
+                       for n, d in ((5, 4), (3, 9))],
+    gradients=("noise", "log_det"),
+)  # fmt: skip
+def nats_of_codes(noise, log_det):
+    """-log p of each code in nats (n,), from its noise f(c) (n, d) and its log |det ∂f/∂c| (n,)."""
+    d = noise.shape[-1]
+    return ops.sum(ops.square(noise), axis=-1) / 2 + d / 2 * np.log(2 * np.pi) - log_det

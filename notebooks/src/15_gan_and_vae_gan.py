@@ -105,11 +105,11 @@ def two_gaussians(mu, n, rng):
 def learned_logit(mu, seed):
     """A small network that has learned to tell N(mu, 1) from N(-mu, 1)."""
     keras.utils.set_random_seed(seed)
-    real, made = two_gaussians(mu, budget(100_000, quick=20_000), np.random.default_rng(seed))
+    real, made = two_gaussians(mu, budget(200_000, quick=20_000), np.random.default_rng(seed))
     discriminator = keras.Sequential([keras.Input((1,)), layers.Dense(16, "softplus"), layers.Dense(1)])
     x, labels = np.concatenate([real, made]), np.repeat([1.0, 0.0], len(real)).astype(np.float32)
-    epochs = budget(3, quick=6)
-    rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * len(x) // 500)
+    epochs = budget(3, quick=12)
+    rate = keras.optimizers.schedules.CosineDecay(0.02, epochs * len(x) // 500)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     discriminator.compile(keras.optimizers.Adam(rate), loss=loss, **fast(discriminator))
     discriminator.fit(
@@ -131,13 +131,15 @@ for mu in (0.5, 1.0, 2.0):
     discriminator = learned_logit(mu, SEED)
     real, made = two_gaussians(mu, 200_000, np.random.default_rng(0))  # new ones
     logits = [predict_in_batches(discriminator, x) for x in (real, made)]
-    slopes[mu] = np.polyfit(np.concatenate([real, made]).ravel(), np.concatenate(logits).ravel(), 1)[0]
+    x, logit = np.concatenate([real, made]).ravel(), np.concatenate(logits).ravel()
+    between = np.abs(x) < mu  # beyond the two means there is little of the other kind to learn from
+    slopes[mu] = np.polyfit(x[between], logit[between], 1)[0]
     losses[mu] = float(discriminator_loss(*logits))
     print(f"μ = {mu:g}: slope {slopes[mu]:.3f}, exact {2 * mu:g}; loss {losses[mu]:.4f}, exact {best_loss(mu):.4f}")
 ex.slope_guess.check(slope_guess, slopes[1.0])
 
 # %% [markdown]
-# **What to notice.** A network that has only seen samples knows the ratio of two densities. And its loss is a measurement: the nearer the two come, the nearer it gets to 0.693.
+# **What to notice.** (The slope is measured between the two means; further out one kind is too rare for the network to learn much from, or for its loss to suffer.) A network that has only seen samples knows the ratio of two densities. And its loss is a measurement: the nearer the two come, the nearer it gets to 0.693.
 #
 # ## 2. Two players, one step
 #
@@ -169,8 +171,9 @@ with tf.GradientTape(persistent=True) as tape:
     of_discriminator, of_generator, _ = adversarial_losses(gan.discriminator, x_train[:32], drawn)
 for loss_name, loss in {"discriminator's": of_discriminator, "generator's": of_generator}.items():
     for name, player in {"discriminator": gan.discriminator, "generator": gan.generator}.items():
-        gradients = tape.gradient(loss, player.trainable_variables, unconnected_gradients="zero")
-        print(f"the {loss_name:15} loss moves the {name:13}: {any(np.any(gradient != 0) for gradient in gradients)}")
+        gradients = tape.gradient(loss, player.trainable_variables)
+        moved = any(gradient is not None and np.any(gradient) for gradient in gradients)
+        print(f"the {loss_name:15} loss moves the {name:13}: {moved}")
 
 # %% [markdown]
 # ## 3. A generator that forgets
@@ -239,28 +242,28 @@ def five_gans(pack):
 
 
 # %%
-def train_on_points(centres, deviation, pack, beta_1, name):
+def train_on_points(centres, deviation, steps, batch_size, pack, beta_1, name):
     """Points that five GANs draw which have learned the Gaussians around these centres; (2500, 5, 2)."""
     keras.utils.set_random_seed(SEED)
-    rng, steps = np.random.default_rng(SEED), budget(3000, quick=200)
-    points = centres[rng.integers(len(centres), size=(steps * 256 // 10, RUNS))]
+    rng = np.random.default_rng(SEED)
+    points = centres[rng.integers(len(centres), size=(steps * batch_size // 10, RUNS))]
     points = (points + rng.normal(0, deviation, points.shape)).astype(np.float32)
     gan = five_gans(pack)
     gan.compile(keras.optimizers.Adam(1e-3, beta_1=beta_1), **fast(gan, steps))
-    gan.fit(points, batch_size=256, epochs=10, verbose=0, callbacks=callbacks(name))
+    gan.fit(points, batch_size=batch_size, epochs=10, verbose=0, callbacks=callbacks(name))
     return predict_in_batches(gan.generator, rng.normal(size=(N_DRAWN, RUNS * 2)).astype(np.float32))
 
 
 # %%
-def forgetting(centres, deviation, pack, beta_1, name):
-    """How many of the Gaussians each of five GANs finds, which share of its points lies near one, and 500 points of each."""
-    runs = train_on_points(centres, deviation, pack, beta_1, name)
+def forgetting(centres, deviation, *how):
+    """How many of the Gaussians each of five GANs finds, which share of its points is near one, 500 points of each."""
+    runs, name = train_on_points(centres, deviation, *how), how[-1]
     found, good = np.array([modes_found(runs[:, run], centres, 3 * deviation) for run in range(RUNS)]).T
     print(f"{name:22} {found.astype(int).tolist()} of {len(centres)} found, {good.mean():4.0%} of the points near one")
     return found, good, runs[:500].transpose(1, 0, 2).reshape(-1, 2)
 
 
-places = {"ring": (ring(), 0.02), "grid": (grid(), 0.05)}
+places = {"ring": (ring(), 0.02, budget(3000, quick=200), 256), "grid": (grid(), 0.05, budget(9000, quick=400), 64)}
 kinds = [("ring", 1, 0.9), ("ring", 2, 0.9), ("ring", 1, 0.5), ("grid", 1, 0.5), ("grid", 2, 0.5)]
 toys = {}
 for place, pack, beta_1 in kinds:
@@ -316,7 +319,7 @@ gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=call
 keras.utils.set_random_seed(SEED)
 epochs = budget(2, quick=3)
 parts = build_gaussian_encoder(LATENT), build_generator(LATENT), build_discriminator()
-vae_gan = compiled(VAEGAN(*parts, seed=SEED), 4e-3, epochs)
+vae_gan = compiled(VAEGAN(*parts, seed=SEED), 2e-3, epochs)
 vae_gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE-GAN"))
 
 # %% [markdown]
@@ -430,12 +433,12 @@ plotting.image_rows({"test digits": x_test[:14]} | shown)
 
 # %%
 again = {"VAE": predict_in_batches(vae, x_test), "VAE-GAN": predict_in_batches(vae_gan, x_test)}
+errors = {name: np.mean((images - x_test) ** 2) for name, images in again.items()}
 for name, images in again.items():
     features, classes = predict_in_batches(seen_by_judge, images)
-    by_pixels, by_judge = np.mean((images - x_test) ** 2), np.mean(np.sum((features - test_features) ** 2, axis=1))
-    same = np.mean(classes.argmax(axis=1) == y_test)
+    apart, same = np.mean(np.sum((features - test_features) ** 2, axis=1)), np.mean(classes.argmax(axis=1) == y_test)
     print(
-        f"{name:8} MSE {by_pixels:.4f}, squared distance in the judge's features {by_judge:5.1f}, digit kept {same:.1%}"
+        f"{name:8} MSE {errors[name]:.4f}, squared distance in the judge's features {apart:5.1f}, same digit {same:.1%}"
     )
 plotting.image_rows({"test digit": x_test[:10]} | {name: images[:10] for name, images in again.items()})
 
@@ -465,9 +468,8 @@ of_test, _ = predict_in_batches(seen_by_judge, x_test[:1000])
 (own_distance, nearest), (test_distance, _) = neighbours.kneighbors(own), neighbours.kneighbors(of_test)
 closest = np.argsort(own_distance[:, 0])[[0, 1, 2, *range(100, 1000, 128)]]
 plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
-print(
-    f"distance to the nearest training digit: GAN {np.median(own_distance):.2f}, test digits {np.median(test_distance):.2f}"
-)
+middle = np.median(own_distance), np.median(test_distance)
+print(f"distance to the nearest training digit, median: GAN {middle[0]:.2f}, test digits {middle[1]:.2f}")
 
 # %% [markdown]
 # **What to notice.** …
@@ -489,64 +491,119 @@ plotting.image_rows({f"{name},\nten times": images[:14] for name, images in long
 #
 # ## 8. A flow in the latent space
 #
-# The VAE draws its codes from $\mathcal N(0, I)$, but its decoder was trained on the codes of digits. Lesson 08 saw that the two differ, and put a mixture of Gaussians in the place of the prior. Here is what is done where the data are large: a second, small model learns to turn noise into codes. The simplest of its kind is **flow matching** (Lipman et al. 2023; Liu et al. 2023). Pair each code $c$ at random with a noise $\epsilon$, and let a point walk straight from one to the other in a unit of time. At each place and time many such ways cross. A network learns the mean velocity there. Followed from noise on, it carries the one distribution into the other.
+# The VAE draws its codes from $\mathcal N(0, I)$, but its decoder was trained on the codes of digits. Lesson 08 saw that the two differ, and put a mixture of Gaussians in the place of the prior. What leads further where the data are large is a second model that learns the codes' density. A **normalising flow** (Dinh et al. 2017) is a chain $f$ of steps that carries a code $c$ of $d$ numbers to a noise $u = f(c)$ of as many. Each step can be undone. So codes are drawn by going back, from noise, and a code's density is exact, no bound:
 #
-# ### Exercise 8: the straight way
+# $$-\log p(c) = -\log \mathcal N(u; 0, I) - \log \Big|\det \frac{\partial f}{\partial c}\Big| .$$
+#
+# How can a step be undone if a network is in it? One half of the numbers passes unchanged, and *tells* by how much the other half is stretched and moved. Then the halves change places. The step's matrix of derivatives is triangular, up to the change of places, so its determinant is the product of all stretches.
 
-
-# %% tags=["nbval-check-output"]
-def on_the_line(noise, codes, t):
-    """Point at time t (n, 1) on the straight way from noise to codes, both (n, d), and velocity there, each (n, d)."""
-    return ...  # your code
-
-
-on_the_line = ex.on_the_line.check(on_the_line)
 
 # %%
-rng = np.random.default_rng(SEED)
-mean, log_var = predict_in_batches(vae.encoder, x_train)
-who = rng.integers(len(mean), size=budget(1_000_000, quick=50_000))
-noise, jitter = rng.normal(size=(2, len(who), LATENT)).astype(np.float32)
-aggregate = mean[who] + np.exp(log_var[who] / 2) * jitter  # codes as the decoder has seen them
-times = rng.random((len(who), 1), dtype=np.float32)
-points, velocities = on_the_line(noise, aggregate, times)
+def coupled(x, network):
+    """One step: x (n, d) stretched and moved in its second half, the halves exchanged; and its log |det| (n,)."""
+    kept, moved = keras.ops.split(x, 2, axis=-1)
+    log_scale, shift = network(kept)  # each (n, d / 2)
+    y = keras.ops.concatenate([moved * keras.ops.exp(log_scale) + shift, kept], axis=-1)
+    return y, keras.ops.sum(log_scale, axis=-1)
 
-keras.utils.set_random_seed(SEED)
-where, when = keras.Input((LATENT,)), keras.Input((1,))
-x = layers.Concatenate()([where, when])
-for _ in range(3):
-    x = layers.Dense(256, "silu")(x)
-flow = keras.Model([where, when], layers.Dense(LATENT)(x))
-steps = len(who) // 500
-rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
-flow.compile(keras.optimizers.Adam(rate), loss="mse", **fast(flow, steps))
-flow.fit([points, times], velocities, batch_size=500, verbose=0, callbacks=callbacks("flow"))
 
 # %% [markdown]
-# ### Exercise 9: follow it
+# ### Exercise 8: back
 
 
 # %% tags=["nbval-check-output"]
-def followed(velocity, start, steps):
-    """Where points (n, d) are after a unit of time, in equal steps, at velocity(points, times (n, 1)) of (n, d)."""
+def uncoupled(y, network):
+    """The way back: the x (n, d) that `coupled` has made y of, with the same network; arrays, no tensors."""
     return ...  # your code
 
 
-followed = ex.followed.check(followed)
+uncoupled = ex.uncoupled.check(uncoupled)
+
+# %% [markdown]
+# ### Exercise 9: what a code costs
+
+
+# %% tags=["nbval-check-output"]
+def nats_of_codes(noise, log_det):
+    """-log p of each code in nats (n,), from its noise f(c) (n, d) and its log |det ∂f/∂c| (n,)."""
+    return ...  # your code, with `keras.ops`
+
+
+nats_of_codes = ex.nats_of_codes.check(nats_of_codes)
 
 
 # %%
-def by_flow(points, times):
-    return predict_in_batches(flow, [np.float32(points), np.float32(times)])
+def small_network():
+    """From half a code to the logarithm of a scale, kept within ±1, and a shift. At first it changes nothing."""
+    half = x = keras.Input((LATENT // 2,))
+    for _ in range(2):
+        x = layers.Dense(128, "relu")(x)
+    return keras.Model(half, [layers.Dense(LATENT // 2, end, kernel_initializer="zeros")(x) for end in ("tanh", None)])
 
 
+class Flow(keras.Model):
+    """Eight steps from codes to noise; it answers with the nats of each code, and `fit(codes)` makes them few."""
+
+    def __init__(self):
+        super().__init__()
+        self.networks = [small_network() for _ in range(8)]
+
+    def call(self, codes):
+        x, log_det = codes, 0.0
+        for network in self.networks:
+            x, of_this_step = coupled(x, network)
+            log_det = log_det + of_this_step
+        return nats_of_codes(x, log_det)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.mean(y_pred)
+
+
+# %%
+from functools import partial
+
+from sklearn.mixture import GaussianMixture
+
+
+def drawn_codes(mean, log_var, n, rng):
+    """n codes (n, d) as a decoder gets them, each drawn from the q(c | x) of one of the digits."""
+    who = rng.integers(len(mean), size=n)
+    return (mean[who] + np.exp(log_var[who] / 2) * rng.normal(size=(n, LATENT))).astype(np.float32)
+
+
+rng = np.random.default_rng(SEED)
+of_train, of_test = (predict_in_batches(vae.encoder, images) for images in (x_train, x_test))
+codes = drawn_codes(*of_train, budget(1_000_000, quick=50_000), rng)
+keras.utils.set_random_seed(SEED)
+flow, steps = Flow(), len(codes) // 500
+rate = keras.optimizers.schedules.CosineDecay(4e-3, steps)
+flow.compile(keras.optimizers.Adam(rate), **fast(flow, steps))
+flow.fit(codes, batch_size=500, verbose=0, callbacks=callbacks("flow"))
+mixture = GaussianMixture(30, random_state=SEED).fit(np.float64(codes[: budget(50_000, quick=10_000)]))
+
+# %%
+held_out = drawn_codes(*of_test, len(x_test), rng)
+nats = {"prior": float(np.mean(nats_of_codes(held_out, 0.0))), "mixture of 30": -mixture.score(held_out)}
+nats["flow"] = float(np.mean(predict_in_batches(flow, held_out)))
+for name, cost in nats.items():
+    print(f"{name:14} {cost:.2f} nats for a code of a test digit")
+
+
+def from_noise(noise):
+    """Codes (n, d) that the flow carries to this noise."""
+    for network in reversed(flow.networks):
+        noise = uncoupled(noise, partial(predict_in_batches, network))
+    return noise
+
+
+# %%
 flow_scores, flow_pictures = {}, {}
 for draw in range(N_DRAWS):
     rng = np.random.default_rng(draw)
-    noise = rng.normal(size=(len(x_test), LATENT)).astype(np.float32)
-    chosen = rng.choice(len(aggregate), len(x_test))
-    codes = {"flow": followed(by_flow, noise, 20), "codes of training digits": aggregate[chosen]}
-    for name, its_codes in codes.items():
+    chosen = {"flow": from_noise(rng.normal(size=(len(x_test), LATENT)).astype(np.float32))}
+    chosen["mixture of 30"], _ = mixture.set_params(random_state=draw).sample(len(x_test))
+    chosen["codes of training digits"] = drawn_codes(*of_train, len(x_test), rng)
+    for name, its_codes in chosen.items():
         flow_pictures[name] = drawn_by(vae.decoder, len(x_test), draw, np.float32(its_codes))
         flow_scores.setdefault(name, []).append(measured(flow_pictures[name]))
 report({"prior": scores["VAE, means"]} | flow_scores)
@@ -560,26 +617,47 @@ plotting.image_rows({name: images[:14] for name, images in ({"prior": pictures["
 
 # %% tags=["headline"]
 vaes_best = min(frechet["VAE, means"], frechet["VAE, drawn pixels"])
-expect(
-    "Fréchet² of the GAN, over the VAE's (the better of both)",
-    frechet["GAN"] / vaes_best,
-    at_most=budget(0.85, quick=3),
-)
+ratio = frechet["GAN"] / vaes_best
+expect("Fréchet² of the GAN, over the VAE's (the better of both)", ratio, at_most=budget(0.8, quick=4))
 
 # %%
 worst_slope = max(abs(slopes[mu] / (2 * mu) - 1) for mu in slopes)
 expect("two Gaussians: logit's slope, off by", 100 * worst_slope, at_most=budget(3, quick=8), unit="%")
 worst_loss = max(abs(losses[mu] - best_loss(mu)) for mu in losses)
-expect("two Gaussians: loss, off log 2 - JS by", worst_loss, at_most=0.005, unit="nats")
-for name, least in {"ring, pairs, β₁ = 0.9": 7.5, "ring, alone, β₁ = 0.5": 7, "grid, pairs, β₁ = 0.5": 15}.items():
-    expect(f"{name}: found, mean of five", toys[name][0].mean(), at_least=budget(least, quick=1))
-forgotten = toys["ring, pairs, β₁ = 0.9"][0].sum() - toys["ring, alone, β₁ = 0.9"][0].sum()
-expect("ring, β₁ = 0.9, five runs: found by pairs alone", forgotten, at_least=budget(5, quick=-40))
-expect("Fréchet² of training digits", np.mean(floor, axis=0)[0], at_most=budget(6, quick=60))
-of_vae_gan = frechet["VAE-GAN"] / vaes_best
-expect("Fréchet² of the VAE-GAN, over the VAE's", of_vae_gan, at_most=budget(0.85, quick=3))
-balance, sharpness = (np.mean(scores["GAN"], axis=0)[NUMBERS.index(name)] for name in ("class KL", "sharpness"))
-expect("GAN: class balance", balance, at_most=budget(0.15, quick=1), unit="nats")
+expect("two Gaussians: loss, off log 2 - JS by", worst_loss, at_most=budget(0.002, quick=0.005), unit="nats")
+found, near = ({name: toy[i].mean() for name, toy in toys.items()} for i in (0, 1))
+of_pairs, alone = ("ring, pairs, β₁ = 0.9", "grid, pairs, β₁ = 0.5"), ("ring, alone, β₁ = 0.9", "grid, alone, β₁ = 0.5")
+for name, least in zip(of_pairs, (7, 21)):
+    expect(f"{name}: found, mean of five", found[name], at_least=budget(least, quick=1))
+more = {name: found[name] - found[other] for name, other in zip(of_pairs, alone)}
+for name, gain in more.items():
+    expect(f"{name}: found, more than alone", gain, at_least=budget(0.5, quick=-9))
+expect("grid: share of points near a Gaussian, alone less pairs", near[alone[1]] - near[of_pairs[1]], at_least=-0.2)
+
+# %%
+means = {name: dict(zip(NUMBERS, np.mean(draws, axis=0))) for name, draws in scores.items()}
+expect("Fréchet² of the VAE-GAN, over the VAE's", frechet["VAE-GAN"] / vaes_best, at_most=budget(0.7, quick=4))
+expect("Fréchet² of training digits", np.mean(floor, axis=0)[0], at_most=budget(4, quick=8))
+expect("GAN: class balance", means["GAN"]["class KL"], at_most=budget(0.05, quick=0.5), unit="nats")
+expect("GAN: share recognised", means["GAN"]["recognised"], at_least=budget(0.42, quick=0), at_most=0.7)
+expect("GAN: sharpness", means["GAN"]["sharpness"], at_least=budget(0.9, quick=0.4), at_most=1.1)
+expect("VAE, means: sharpness", means["VAE, means"]["sharpness"], at_most=0.55)
+wider = means["GAN"]["recall"] - means["VAE, means"]["recall"]
+expect("recall: GAN less the VAE's means", wider, at_least=budget(0.25, quick=-0.1))
+expect("GAN: distance to the nearest training digit, over that of test digits", middle[0] / middle[1], at_least=1.1)
+# %%
+expect("reconstruction: MSE of the VAE-GAN over the VAE's", errors["VAE-GAN"] / errors["VAE"], at_least=1.05)
+long_frechet = {name: np.mean(draws, axis=0)[0] for name, draws in long_scores.items()}
+longer = min(long_frechet["VAE, means"], long_frechet["VAE, drawn pixels"])
+expect("ten times: Fréchet² of the VAE, over the lesson's", longer / vaes_best, at_most=budget(0.9, quick=1.2))
+for name, most in {"GAN": 0.9, "VAE-GAN": 0.7}.items():
+    ratio = long_frechet[name] / longer
+    expect(f"ten times: Fréchet² of the {name}, over the VAE's", ratio, at_most=budget(most, quick=2))
+for name, least in {"prior": 2, "mixture of 30": -0.5}.items():
+    expect(f"flow: nats a code, below {name}", nats[name] - nats["flow"], at_least=least, unit="nats")
+drawn = {name: np.mean(draws, axis=0)[0] for name, draws in flow_scores.items()}
+gap = (frechet["VAE, means"] - drawn["flow"]) / (frechet["VAE, means"] - drawn["codes of training digits"])
+expect("flow: share of the prior's gap in Fréchet² closed", gap, at_least=budget(0.5, quick=0.3))
 
 # %% [markdown]
 # One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks (`make seeds LESSON=15`; the models of section 7 are the same ones). Here are the same numbers from those runs:

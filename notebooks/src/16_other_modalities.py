@@ -835,7 +835,7 @@ ex.rate_guess.check(rate_guess, float(np.mean(kl_divergence(*predict_in_batches(
 #
 # ## 11. Two cures
 #
-# **Word dropout** (Bowman et al. 2016): in training, hide each word that the decoder is told with a probability of one half, so that it has to ask the code. All of the word is hidden, replaced by a number of its own. (`Dropout` on the embedding hides some numbers of a word, and the rest still says which it is.) Only what the decoder is *told* is hidden, never what it must say.
+# **Word dropout** (Bowman et al. 2016): in training, hide each word that the decoder is told with a probability of 0.4, so that it has to ask the code. All of the word is hidden, replaced by a number of its own. (`Dropout` on the embedding hides some numbers of a word, and the rest still says which it is.) Only what the decoder is *told* is hidden, never what it must say.
 #
 # **Free bits** (Kingma et al. 2016): each of the 8 units costs at least half a nat, whether it tells something or not, as in lesson 09. So the first half is free.
 #
@@ -847,7 +847,7 @@ ex.rate_guess.check(rate_guess, float(np.mean(kl_divergence(*predict_in_batches(
 cheapest_guess = ...  # your decision
 
 # %%
-for name, cure in {"word dropout": {"word_dropout": 0.5}, "free bits": {"free_bits": 0.5}}.items():
+for name, cure in {"word dropout": {"word_dropout": 0.4}, "free bits": {"free_bits": 0.5}}.items():
     vaes[name], rates[name] = trained_on_sentences(name, **cure)
 plotting.curves(rates, "epoch", "KL term (nats per sentence)", title="training sentences")
 

@@ -111,40 +111,66 @@ def test_class_kl(check_states):
     )
 
 
-def test_on_the_line(check_states):
+def _halves(y):
+    return np.split(np.asarray(y), 2, axis=-1)
+
+
+def _back(undo, *, ask=1, swap=True):
+    """An answer that asks the network with half number `ask` and undoes its work as `undo(moved, log_scale, shift)`."""
+
+    def uncoupled(y, network):
+        moved, kept = _halves(y)
+        log_scale, shift = network((moved, kept)[ask])
+        parts = [kept, undo(moved, log_scale, shift)]
+        return np.concatenate(parts if swap else parts[::-1], axis=-1)
+
+    return uncoupled
+
+
+def _back_by_keras(y, network):
+    moved, kept = ops.split(y, 2, axis=-1)
+    log_scale, shift = network(ops.convert_to_numpy(kept))
+    return ops.concatenate([kept, (moved - shift) / ops.exp(log_scale)], axis=-1)
+
+
+def _back_in_place(y, network):
+    x, d = np.empty_like(y), y.shape[-1] // 2
+    x[:, :d] = y[:, d:]
+    log_scale, shift = network(x[:, :d])
+    x[:, d:] = (y[:, :d] - shift) * np.exp(-np.asarray(log_scale))
+    return x
+
+
+def test_uncoupled(check_states):
     check_states(
-        ex.on_the_line,
+        ex.uncoupled,
         wrong={
-            "Yours is the other way round": lambda a, b, t: (t * a + (1 - t) * b, b - a),
-            "the sign is turned": lambda a, b, t: (a + t * (b - a), a - b),
-            "does it depend on t?": lambda a, b, t: (a + t * (b - a), t * (b - a)),
+            "the halves changed places; yours asks the other": _back(lambda m, s, t: (m - t) * np.exp(-s), ask=0),
+            "but for the places of the halves": _back(lambda m, s, t: (m - t) * np.exp(-s), swap=False),
+            "Undo the last thing first": _back(lambda m, s, t: m * np.exp(-s) - t),
+            "by exp(-s) on the way back": _back(lambda m, s, t: (m - t) * np.exp(s)),
+            "to be taken away": _back(lambda m, s, t: (m + t) * np.exp(-s)),
+            "yours does not ask it": lambda y, network: y,
         },
-        right=[
-            lambda a, b, t: (a + t * (b - a), b - a),
-            lambda a, b, t: [ops.add(a * (1 - t), b * t), ops.subtract(b, a)],
-        ],
+        right=[_back_by_keras, _back_in_place],
     )
 
 
-def _at(shift):
-    def followed(velocity, start, steps):
-        points = start
-        for k in range(steps):
-            points = points + velocity(points, np.full((len(points), 1), (k + shift) / steps)) / steps
-        return points
+def test_nats_of_codes(check_states):
+    log_2pi = np.log(2 * np.pi)
 
-    return followed
+    def by_tensorflow(u, log_det):
+        return 0.5 * tf.reduce_sum(u * u + log_2pi, axis=1) - log_det
 
-
-def test_followed(check_states):
     check_states(
-        ex.followed,
+        ex.nats_of_codes,
         wrong={
-            "The steps start at": _at(1),
-            "one is 3 further": lambda v, x, n: x + sum(v(x, np.full((len(x), 1), k / n)) for k in range(n)),
-            "yours does 1 times": lambda v, x, n: x + v(x, np.zeros((len(x), 1))),
+            "the sign of yours is turned": lambda u, det: ops.sum(u**2 + log_2pi, axis=-1) / 2 + det,
+            "yours says 0": lambda u, det: ops.sum(u**2, axis=-1) / 2 - det,
+            "One number for each code": lambda u, det: ops.mean(ops.sum(u**2 + log_2pi, axis=-1) / 2 - det),
+            "3/2 · log 2π": lambda u, det: ops.sum(u**2, axis=-1) / 2 + log_2pi / 2 - det,
         },
-        right=[_at(0), _at(0.0)],
+        right=[by_tensorflow, lambda u, det: ops.sum((ops.square(u) + log_2pi) / 2, axis=-1) - det],
     )
 
 
