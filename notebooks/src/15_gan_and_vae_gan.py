@@ -108,7 +108,7 @@ def learned_logit(mu, seed):
     real, made = two_gaussians(mu, budget(200_000, quick=20_000), np.random.default_rng(seed))
     discriminator = keras.Sequential([keras.Input((1,)), layers.Dense(16, "softplus"), layers.Dense(1)])
     x, labels = np.concatenate([real, made]), np.repeat([1.0, 0.0], len(real)).astype(np.float32)
-    epochs = budget(3, quick=12)
+    epochs = budget(3, quick=5)
     rate = keras.optimizers.schedules.CosineDecay(0.02, epochs * len(x) // 500)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     discriminator.compile(keras.optimizers.Adam(rate), loss=loss, **fast(discriminator))
@@ -234,9 +234,10 @@ def normalised():
 
 def five_gans(pack):
     """Five GANs of points in the plane side by side; each has its own start, noise and points."""
-    generator = [layer for _ in range(3) for layer in (dense(64), *normalised(), layers.ReLU())]
+    depth = budget(3, quick=2)
+    generator = [layer for _ in range(depth) for layer in (dense(64), *normalised(), layers.ReLU())]
     generator = keras.Sequential([keras.Input((RUNS * 2,)), layers.Reshape((RUNS, 2)), *generator, dense(2)])
-    discriminator = [layer for _ in range(3) for layer in (dense(64), layers.ReLU())]
+    discriminator = [layer for _ in range(depth) for layer in (dense(64), layers.ReLU())]
     discriminator = keras.Sequential([keras.Input((RUNS, 2 * pack)), *discriminator, dense(1)])
     return GAN(generator, discriminator, pack=pack, seed=SEED)
 
@@ -263,8 +264,9 @@ def forgetting(centres, deviation, *how):
     return found, good, runs[:500].transpose(1, 0, 2).reshape(-1, 2)
 
 
-places = {"ring": (ring(), 0.02, budget(3000, quick=200), 256), "grid": (grid(), 0.05, budget(9000, quick=400), 64)}
-kinds = [("ring", 1, 0.9), ("ring", 2, 0.9), ("ring", 1, 0.5), ("grid", 1, 0.5), ("grid", 2, 0.5)]
+places = {"ring": (ring(), 0.02, budget(3000, quick=60), 128), "grid": (grid(), 0.05, budget(8000, quick=100), 64)}
+kinds = [("ring", 1, 0.9), ("ring", 2, 0.9), ("grid", 1, 0.5), ("grid", 2, 0.5)]
+kinds[2:2] = budget([("ring", 1, 0.5)], quick=[])
 toys = {}
 for place, pack, beta_1 in kinds:
     name = f"{place}, {'alone' if pack == 1 else 'pairs'}, β₁ = {beta_1:g}"
@@ -299,7 +301,7 @@ def compiled(model, learning_rate, epochs, beta_1=0.5, **loss):
 
 whole = len(x_train) // 64 * 64  # a smaller last batch would move batch normalisation's averages as much as a full one
 keras.utils.set_random_seed(SEED)
-epochs = budget(5, quick=4)
+epochs = budget(5, quick=2)
 vae = compiled(
     VAE(build_gaussian_encoder(LATENT), build_generator(LATENT), beta=2.0, seed=SEED),
     4e-3,
@@ -311,13 +313,13 @@ vae.fit(x_train[:whole], x_train[:whole], batch_size=64, epochs=epochs, verbose=
 
 # %%
 keras.utils.set_random_seed(SEED)
-epochs = budget(3, quick=4)
+epochs = budget(3, quick=3)
 gan = compiled(GAN(build_generator(LATENT), build_discriminator(), seed=SEED), 4e-3, epochs)
 gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("GAN"))
 
 # %%
 keras.utils.set_random_seed(SEED)
-epochs = budget(2, quick=3)
+epochs = budget(2, quick=2)
 parts = build_gaussian_encoder(LATENT), build_generator(LATENT), build_discriminator()
 vae_gan = compiled(VAEGAN(*parts, seed=SEED), 2e-3, epochs)
 vae_gan.fit(x_train[:whole], batch_size=64, epochs=epochs, verbose=0, callbacks=callbacks("VAE-GAN"))
@@ -361,6 +363,7 @@ judge.fit(x_train, y_train, batch_size=128, epochs=budget(3, quick=4), verbose=0
 seen_by_judge = keras.Model(judge.inputs, [judge.layers[-2].output, judge.outputs[0]])
 test_features, _ = predict_in_batches(seen_by_judge, x_test)
 test_energy = gradient_energy(x_test).mean()
+N_COMPARED = budget(2000, quick=500)  # for precision and recall
 NUMBERS = ("Fréchet²", "precision", "recall", "recognised", "class KL", "sharpness")
 
 
@@ -370,7 +373,7 @@ def measured(images):
     return np.array(
         [
             squared_frechet_distance(features, test_features),
-            *precision_recall(test_features[:2000], features[:2000]),
+            *precision_recall(test_features[:N_COMPARED], features[:N_COMPARED]),
             np.mean(classes.max(axis=1) > 0.9),
             class_kl(classes.argmax(axis=1), 10),
             gradient_energy(images).mean() / test_energy,
@@ -542,11 +545,11 @@ def small_network():
 
 
 class Flow(keras.Model):
-    """Eight steps from codes to noise; it answers with the nats of each code, and `fit(codes)` makes them few."""
+    """Steps from codes to noise, eight of them in the full profile; it answers with the nats of each code, and `fit(codes)` makes them few."""
 
     def __init__(self):
         super().__init__()
-        self.networks = [small_network() for _ in range(8)]
+        self.networks = [small_network() for _ in range(budget(8, quick=4))]
 
     def call(self, codes):
         x, log_det = codes, 0.0
@@ -573,13 +576,13 @@ def drawn_codes(mean, log_var, n, rng):
 
 rng = np.random.default_rng(SEED)
 of_train, of_test = (predict_in_batches(vae.encoder, images) for images in (x_train, x_test))
-codes = drawn_codes(*of_train, budget(1_000_000, quick=50_000), rng)
+codes = drawn_codes(*of_train, budget(1_000_000, quick=40_000), rng)
 keras.utils.set_random_seed(SEED)
 flow, steps = Flow(), len(codes) // 500
 rate = keras.optimizers.schedules.CosineDecay(4e-3, steps)
 flow.compile(keras.optimizers.Adam(rate), **fast(flow, steps))
 flow.fit(codes, batch_size=500, verbose=0, callbacks=callbacks("flow"))
-mixture = GaussianMixture(30, random_state=SEED).fit(np.float64(codes[: budget(50_000, quick=10_000)]))
+mixture = GaussianMixture(30, random_state=SEED).fit(np.float64(codes[: budget(50_000, quick=3000)]))
 
 # %%
 held_out = drawn_codes(*of_test, len(x_test), rng)
@@ -638,7 +641,7 @@ expect("grid: share of points near a Gaussian, alone less pairs", near[alone[1]]
 means = {name: dict(zip(NUMBERS, np.mean(draws, axis=0))) for name, draws in scores.items()}
 expect("Fréchet² of the VAE-GAN, over the VAE's", frechet["VAE-GAN"] / vaes_best, at_most=budget(0.7, quick=4))
 expect("Fréchet² of training digits", np.mean(floor, axis=0)[0], at_most=budget(4, quick=8))
-expect("GAN: class balance", means["GAN"]["class KL"], at_most=budget(0.05, quick=0.5), unit="nats")
+expect("GAN: class balance", means["GAN"]["class KL"], at_most=budget(0.05, quick=1), unit="nats")
 expect("GAN: share recognised", means["GAN"]["recognised"], at_least=budget(0.42, quick=0), at_most=0.7)
 expect("GAN: sharpness", means["GAN"]["sharpness"], at_least=budget(0.9, quick=0.4), at_most=1.1)
 expect("VAE, means: sharpness", means["VAE, means"]["sharpness"], at_most=0.55)
@@ -646,7 +649,11 @@ wider = means["GAN"]["recall"] - means["VAE, means"]["recall"]
 expect("recall: GAN less the VAE's means", wider, at_least=budget(0.25, quick=-0.1))
 expect("GAN: distance to the nearest training digit, over that of test digits", middle[0] / middle[1], at_least=1.1)
 # %%
-expect("reconstruction: MSE of the VAE-GAN over the VAE's", errors["VAE-GAN"] / errors["VAE"], at_least=1.05)
+expect(
+    "reconstruction: MSE of the VAE-GAN over the VAE's",
+    errors["VAE-GAN"] / errors["VAE"],
+    at_least=budget(1.2, quick=0.8),
+)
 long_frechet = {name: np.mean(draws, axis=0)[0] for name, draws in long_scores.items()}
 longer = min(long_frechet["VAE, means"], long_frechet["VAE, drawn pixels"])
 expect("ten times: Fréchet² of the VAE, over the lesson's", longer / vaes_best, at_most=budget(0.9, quick=1.2))
