@@ -22,7 +22,7 @@
 # - how two players learn in one step, and which gradient may reach whom;
 # - how a generator forgets most of what it should draw, and one cure;
 # - how to compare a VAE, a GAN and a VAE-GAN by their samples, with error bars;
-# - how a flow in the latent space closes the gap between what the encoder uses and what the prior draws.
+# - how a second model of the codes, a normalising flow, narrows the gap between what the encoder uses and what the prior draws.
 #
 # **You need** lessons 05 (convolutions), 07 (VAE) and 08 (a judge, precision and recall, codes that the prior does not reach).
 #
@@ -275,7 +275,9 @@ of_run = np.repeat(np.arange(1, RUNS + 1), 500)
 plotting.point_clouds({name: points for name, (_, _, points) in toys.items()}, of_run, "number of the run")
 
 # %% [markdown]
-# **What to notice.** WN3
+# **What to notice.** (Five runs at once in each panel, a colour each.) On the ring with β₁ = 0.9, Adam's usual momentum, no run alone finds all eight Gaussians. In pairs nearly all of them do. But less momentum helps alone, too. The papers disagree on how many a plain GAN finds here, from 1 of 8 (Srivastava et al. 2017) to 6 (Lin et al. 2018); such details may be why.
+#
+# On the grid *found* alone would mislead. In pairs more Gaussians are found, but fewer points lie near one, and points spread evenly over the square would have 7% there and find all. A generator alone puts its points where they belong, and leaves some places out. One in pairs covers more, less exactly. Say both numbers, or neither.
 #
 # ## 4. One decoder, three models
 #
@@ -285,7 +287,7 @@ plotting.point_clouds({name: points for name, (_, _, points) in toys.items()}, o
 # - as the generator of a **GAN**;
 # - as both in a **VAE-GAN** (Larsen et al. 2016). Its encoder gives codes as a VAE's does. But reconstruction and picture are not compared pixel by pixel. They are compared by what the discriminator sees, in its last hidden layer, the *features* $f$: $\tfrac12 \lVert f(x) - f(\hat x) \rVert^2$. And the decoder has to deceive the discriminator besides, with pictures drawn from the prior.
 #
-# All three have the same code of 32 numbers, the same training digits and about the same time. What could be chosen was chosen on validation digits, for each model alone: learning rates, and the VAE's β.
+# All three have the same code of 32 numbers, the same training digits and about the same time. What could be chosen was chosen on validation digits, for each model alone: learning rates, and the VAE's β. (For the VAE-GAN 4e-3 was a little better than 2e-3 here, but a longer training ended there in numbers that are none.)
 
 # %%
 LATENT = 32
@@ -426,7 +428,9 @@ frechet = {name: np.mean(draws, axis=0)[0] for name, draws in scores.items()}
 ex.winner_guess.check(winner_guess, min(frechet, key=frechet.get))
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** (± is the spread over draws of noise from one training; other trainings follow below.) First, nobody draws well: training digits have 2.4, and the judge is sure of 93% of them; it is of about half of the GAN's pictures and of 40% of the VAE's means. Within that, the GAN's pictures are nearer to the test digits than either kind of the VAE's, 21.4 against 33.8, and the VAE-GAN's are nearer still.
+#
+# The other columns say in which way. The VAE's means have the best precision and the worst recall: nothing wild, and much left out, as in a blurred photograph. Drawn pixels have the detail of salt and pepper, with three times the sharpness of real digits. The GAN is as sharp as real digits and covers more of them, but its precision is the lowest: it draws much that is no digit. Its classes are balanced (0.01 nats); it has not forgotten a digit.
 #
 # ## 6. Pictures
 
@@ -475,11 +479,15 @@ middle = np.median(own_distance), np.median(test_distance)
 print(f"distance to the nearest training digit, median: GAN {middle[0]:.2f}, test digits {middle[1]:.2f}")
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** The VAE errs by grey, the GAN by shape: strokes that are crisp and belong to no digit. In the reconstructions it is the same. The VAE-GAN's have the larger error pixel by pixel, by more than half, and are sharp; where it is in doubt it draws something definite that may be another digit. Nothing is gained here in the judge's features, though those resemble what it was trained on. A GAN has no encoder, so it has no row there: nobody can ask it for the code of a given digit.
+#
+# The walks: each decoder passes smoothly from one picture to the other, through places that are no digit. From digit to digit the VAE fades out and in, the VAE-GAN bends strokes.
+#
+# No picture of the GAN is a copy: the typical one is farther from all training digits than a test digit is. (It would be suspicious if it were nearer. That it is farther only says that many are no digits.)
 #
 # ## 7. Ten times the budget
 #
-# Neither model draws well here: the judge recognises about half of the GAN's digits, and of the VAE's still less. A lesson has no time for more. So the same three recipes were run for ten times as many epochs (`make checkpoints`), and their decoders are stored.
+# None of the three draws well here: the judge recognises half of the GAN's digits, and of the VAE's still fewer. A lesson has no time for more. So the same three recipes were run for ten times as many epochs (`make checkpoints`), and their decoders are stored.
 
 # %%
 long = [build_generator(LATENT) for _ in range(3)]
@@ -490,7 +498,7 @@ report(long_scores)
 plotting.image_rows({f"{name},\nten times": images[:14] for name, images in long_pictures.items()})
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** All get better, and no order is turned: the VAE's better number falls from 33.8 to 25.9, the GAN's from 21.4 to 19.7, the VAE-GAN's from 18.0 to 14.8. So a tenth of the time with the better loss did more for this distance than ten times the training. Compare the GAN's columns, too: more of its pictures are recognised and their precision is up, but its class balance is worse (0.05 against 0.01). Longer is not better in each respect. These are single trainings; small differences between them say nothing.
 #
 # ## 8. A flow in the latent space
 #
@@ -613,7 +621,9 @@ report({"prior": scores["VAE, means"]} | flow_scores)
 plotting.image_rows({name: images[:14] for name, images in ({"prior": pictures["VAE, means"]} | flow_pictures).items()})
 
 # %% [markdown]
-# **What to notice.** …
+# **What to notice.** A code of a test digit costs about 3 nats less by the flow than by $\mathcal N(0, I)$. That is what the ELBO would gain if the flow took the prior's place: the KL term compares with the prior, and the flow is a better one. Pictures from its codes come nearer to those from digits' codes, which are as good as this decoder can do.
+#
+# And be fair to the rival. A mixture of 30 Gaussians, fitted in ten seconds, has as few nats as the flow and a smaller Fréchet distance. For codes of 32 numbers, half of them noise, more is not needed. Where codes are whole maps of numbers, as in large systems, no mixture of 30 will do; there flows and diffusion models stand in this place (Rombach et al. 2022).
 
 # %% [markdown]
 # ## What you should see
@@ -621,7 +631,7 @@ plotting.image_rows({name: images[:14] for name, images in ({"prior": pictures["
 # %% tags=["headline"]
 vaes_best = min(frechet["VAE, means"], frechet["VAE, drawn pixels"])
 ratio = frechet["GAN"] / vaes_best
-expect("Fréchet² of the GAN, over the VAE's (the better of both)", ratio, at_most=budget(0.8, quick=4))
+expect("Fréchet² of the GAN, over the VAE's (the better of both)", ratio, at_most=budget(0.9, quick=4))
 
 # %%
 worst_slope = max(abs(slopes[mu] / (2 * mu) - 1) for mu in slopes)
@@ -630,41 +640,45 @@ worst_loss = max(abs(losses[mu] - best_loss(mu)) for mu in losses)
 expect("two Gaussians: loss, off log 2 - JS by", worst_loss, at_most=budget(0.002, quick=0.005), unit="nats")
 found, near = ({name: toy[i].mean() for name, toy in toys.items()} for i in (0, 1))
 of_pairs, alone = ("ring, pairs, β₁ = 0.9", "grid, pairs, β₁ = 0.5"), ("ring, alone, β₁ = 0.9", "grid, alone, β₁ = 0.5")
-for name, least in zip(of_pairs, (7, 21)):
+for name, least in zip(of_pairs, (7, 20)):
     expect(f"{name}: found, mean of five", found[name], at_least=budget(least, quick=1))
 more = {name: found[name] - found[other] for name, other in zip(of_pairs, alone)}
 for name, gain in more.items():
     expect(f"{name}: found, more than alone", gain, at_least=budget(0.5, quick=-9))
-expect("grid: share of points near a Gaussian, alone less pairs", near[alone[1]] - near[of_pairs[1]], at_least=-0.2)
+expect(
+    "grid: share of points near a Gaussian, alone less pairs",
+    near[alone[1]] - near[of_pairs[1]],
+    at_least=budget(0.2, quick=-0.2),
+)
 
 # %%
 means = {name: dict(zip(NUMBERS, np.mean(draws, axis=0))) for name, draws in scores.items()}
 expect("Fréchet² of the VAE-GAN, over the VAE's", frechet["VAE-GAN"] / vaes_best, at_most=budget(0.7, quick=4))
 expect("Fréchet² of training digits", np.mean(floor, axis=0)[0], at_most=budget(4, quick=8))
-expect("GAN: class balance", means["GAN"]["class KL"], at_most=budget(0.05, quick=1), unit="nats")
-expect("GAN: share recognised", means["GAN"]["recognised"], at_least=budget(0.42, quick=0), at_most=0.7)
+expect("GAN: class balance", means["GAN"]["class KL"], at_most=budget(0.04, quick=1), unit="nats")
+expect("GAN: share recognised", means["GAN"]["recognised"], at_least=budget(0.45, quick=0), at_most=0.62)
 expect("GAN: sharpness", means["GAN"]["sharpness"], at_least=budget(0.9, quick=0.4), at_most=1.1)
 expect("VAE, means: sharpness", means["VAE, means"]["sharpness"], at_most=0.55)
 wider = means["GAN"]["recall"] - means["VAE, means"]["recall"]
-expect("recall: GAN less the VAE's means", wider, at_least=budget(0.25, quick=-0.1))
-expect("GAN: distance to the nearest training digit, over that of test digits", middle[0] / middle[1], at_least=1.1)
+expect("recall: GAN less the VAE's means", wider, at_least=budget(0.15, quick=-0.1))
+expect("GAN: distance to the nearest training digit, over that of test digits", middle[0] / middle[1], at_least=1.15)
 # %%
 expect(
     "reconstruction: MSE of the VAE-GAN over the VAE's",
     errors["VAE-GAN"] / errors["VAE"],
-    at_least=budget(1.2, quick=0.8),
+    at_least=budget(1.3, quick=0.8),
 )
 long_frechet = {name: np.mean(draws, axis=0)[0] for name, draws in long_scores.items()}
 longer = min(long_frechet["VAE, means"], long_frechet["VAE, drawn pixels"])
 expect("ten times: Fréchet² of the VAE, over the lesson's", longer / vaes_best, at_most=budget(0.9, quick=1.2))
-for name, most in {"GAN": 0.9, "VAE-GAN": 0.7}.items():
+for name, most in {"GAN": 0.95, "VAE-GAN": 0.75}.items():
     ratio = long_frechet[name] / longer
     expect(f"ten times: Fréchet² of the {name}, over the VAE's", ratio, at_most=budget(most, quick=2))
 for name, least in {"prior": 2, "mixture of 30": -0.5}.items():
     expect(f"flow: nats a code, below {name}", nats[name] - nats["flow"], at_least=least, unit="nats")
 drawn = {name: np.mean(draws, axis=0)[0] for name, draws in flow_scores.items()}
 gap = (frechet["VAE, means"] - drawn["flow"]) / (frechet["VAE, means"] - drawn["codes of training digits"])
-expect("flow: share of the prior's gap in Fréchet² closed", gap, at_least=budget(0.5, quick=0.3))
+expect("flow: share of the prior's gap in Fréchet² closed", gap, at_least=budget(0.6, quick=0.3))
 
 # %% [markdown]
 # One run shows little. The whole lesson was run twice more in the full profile, each time with another seed for all networks (`make seeds LESSON=15`; the models of section 7 are the same ones). Here are the same numbers from those runs:
@@ -681,7 +695,7 @@ for row in stored_table("seeds_15"):
 # - A generator learns from it: in which direction would the picture look more real? Each player has a loss of its own, and neither loss may reach the other's weights.
 # - Nothing in this asks for everything. Modes get lost; whether they do depends on details such as Adam's momentum. A discriminator that judges several pictures at once notices it.
 # - Drawn by one decoder, with one budget, a GAN's digits are nearer to test digits than a VAE's, and sharper. A GAN has no encoder and no likelihood. The VAE-GAN has an encoder, too, and keeps the sharpness; its reconstructions are farther from the digits pixel by pixel.
-# - A flow in the latent space draws codes where the decoder knows its way.
+# - A flow in the latent space draws codes where the decoder knows its way, with an exact density. For codes as small as these a mixture of Gaussians does as well.
 #
 # ## Pitfalls
 #
@@ -705,6 +719,6 @@ for row in stored_table("seeds_15"):
 # - Heusel et al., [GANs trained by a two time-scale update rule converge to a local Nash equilibrium](https://arxiv.org/abs/1706.08500), 2017: the Fréchet distance in features.
 # - Kynkäänniemi et al., [Improved precision and recall metric for assessing generative models](https://arxiv.org/abs/1904.06991), 2019.
 # - Lucic et al., [Are GANs created equal?](https://arxiv.org/abs/1711.10337), 2018: with equal budgets for tuning, most kinds of GAN come out alike.
-# - Lipman et al., [Flow matching for generative modeling](https://arxiv.org/abs/2210.02747), 2023.
-# - Liu, Gong & Liu, [Flow straight and fast: learning to generate and transfer data with rectified flow](https://arxiv.org/abs/2209.03003), 2023.
+# - Dinh, Sohl-Dickstein & Bengio, [Density estimation using Real NVP](https://arxiv.org/abs/1605.08803), 2017: coupling steps.
+# - Chen et al., [Variational lossy autoencoder](https://arxiv.org/abs/1611.02731), 2017: a flow as a VAE's prior, trained together with it.
 # - Rombach et al., [High-resolution image synthesis with latent diffusion models](https://arxiv.org/abs/2112.10752), 2022: the same idea with a diffusion model.
