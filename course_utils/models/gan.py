@@ -251,5 +251,6 @@ def _halved(image_shape, filters):
     image_shape, filters = check_widths(image_shape, filters=filters)
     x = images = keras.Input(image_shape)
     for channels in filters:
-        x = layers.LeakyReLU(0.2)(layers.Conv2D(channels, 4, strides=2, padding="same")(x))
+        x = layers.Conv2D(channels, 4, strides=2, padding="same")(x)
+        x = ops.maximum(x, 0.2 * x)  # leaky ReLU; of Keras's own, right behind a convolution, TensorFlow complains
     return images, x

@@ -108,7 +108,7 @@ def learned_logit(mu, seed):
     real, made = two_gaussians(mu, budget(200_000, quick=20_000), np.random.default_rng(seed))
     discriminator = keras.Sequential([keras.Input((1,)), layers.Dense(16, "softplus"), layers.Dense(1)])
     x, labels = np.concatenate([real, made]), np.repeat([1.0, 0.0], len(real)).astype(np.float32)
-    epochs = budget(3, quick=5)
+    epochs = budget(3, quick=4)
     rate = keras.optimizers.schedules.CosineDecay(0.02, epochs * len(x) // 500)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     discriminator.compile(keras.optimizers.Adam(rate), loss=loss, **fast(discriminator))
@@ -234,7 +234,7 @@ def normalised():
 
 def five_gans(pack):
     """Five GANs of points in the plane side by side; each has its own start, noise and points."""
-    depth = budget(3, quick=2)
+    depth = budget(3, quick=1)
     generator = [layer for _ in range(depth) for layer in (dense(64), *normalised(), layers.ReLU())]
     generator = keras.Sequential([keras.Input((RUNS * 2,)), layers.Reshape((RUNS, 2)), *generator, dense(2)])
     discriminator = [layer for _ in range(depth) for layer in (dense(64), layers.ReLU())]
@@ -264,7 +264,7 @@ def forgetting(centres, deviation, *how):
     return found, good, runs[:500].transpose(1, 0, 2).reshape(-1, 2)
 
 
-places = {"ring": (ring(), 0.02, budget(3000, quick=60), 128), "grid": (grid(), 0.05, budget(8000, quick=100), 64)}
+places = {"ring": (ring(), 0.02, budget(3000, quick=60), 128), "grid": (grid(), 0.05, budget(7000, quick=100), 64)}
 kinds = [("ring", 1, 0.9), ("ring", 2, 0.9), ("grid", 1, 0.5), ("grid", 2, 0.5)]
 kinds[2:2] = budget([("ring", 1, 0.5)], quick=[])
 toys = {}
@@ -557,7 +557,7 @@ class Flow(keras.Model):
 
     def __init__(self):
         super().__init__()
-        self.networks = [small_network() for _ in range(budget(8, quick=4))]
+        self.networks = [small_network() for _ in range(budget(8, quick=2))]
 
     def call(self, codes):
         x, log_det = codes, 0.0
@@ -584,7 +584,7 @@ def drawn_codes(mean, log_var, n, rng):
 
 rng = np.random.default_rng(SEED)
 of_train, of_test = (predict_in_batches(vae.encoder, images) for images in (x_train, x_test))
-codes = drawn_codes(*of_train, budget(1_000_000, quick=40_000), rng)
+codes = drawn_codes(*of_train, budget(800_000, quick=40_000), rng)
 keras.utils.set_random_seed(SEED)
 flow, steps = Flow(), len(codes) // 500
 rate = keras.optimizers.schedules.CosineDecay(4e-3, steps)
