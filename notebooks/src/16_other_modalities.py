@@ -283,7 +283,7 @@ def train_on(arrays, model, name, loss, *, epochs, learning_rate, batch_size):
 
 
 keras.utils.set_random_seed(SEED)
-epochs, learning_rate, batch_size = budget((25, 2e-3, 32), quick=(13, 3e-3, 16))
+epochs, learning_rate, batch_size = budget((25, 2e-3, 32), quick=(12, 3e-3, 16))
 options = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
 vae = train_on(train["picture"], note_vae(SEED), "notes", picture_nll, **options)
 
@@ -496,7 +496,7 @@ def drawn_beats(n, rng, kind="normal"):
 # %%
 TEST_KINDS = ("missing P", "wide QRS", "inverted T", "early beat", "small beat")
 VALID_KINDS = ("tall T", "early P", "raised ST")
-N_BEATS, N_EACH = budget(5000, quick=1500), 6000
+N_BEATS, N_EACH = budget(5000, quick=1000), 6000
 rng = np.random.default_rng([SEED, 7])
 normal = {name: drawn_beats(n, rng) for name, n in (("train", N_BEATS), ("valid", N_EACH), ("test", N_EACH))}
 strange = {kind: drawn_beats(1000, rng, kind) for kind in (*VALID_KINDS, *TEST_KINDS)}
@@ -714,7 +714,7 @@ for place in ("farm", "sea"):
 
 # %%
 grammar, rng = Grammar(rules), np.random.default_rng(SEED)
-N_SENTENCES, N_NEW = budget(20_000, quick=2000), budget(2000, quick=400)
+N_SENTENCES, N_NEW = budget(20_000, quick=1500), budget(2000, quick=400)
 texts_train, texts_test = (grammar.sample(n, rng) for n in (N_SENTENCES, N_NEW))
 print(f"{len(grammar.words)} words, at most {grammar.longest} in a sentence")
 print(*texts_test[:6], sep="\n")
@@ -1017,8 +1017,8 @@ for name in ("word dropout", "free bits"):
     expect(f"{name}: KL term", parts[name][1].mean(), at_least=least, unit="nats")
 
 # %%
-for name, least in {"plain": 0.95, "word dropout": 0.9, "free bits": 0.95}.items():
-    expect(f"{name}: share of new sentences that parse", parsing[name], at_least=budget(least, quick=0.01))
+for name, share in parsing.items():
+    expect(f"{name}: share of new sentences that parse", share, at_least=budget(0.95, quick=0.01))
 for name in ("word dropout", "free bits"):
     gain = right[name][0] - right["plain"][0]
     expect(f"{name}: farm or sea, told better than by plain", gain, at_least=budget(20, quick=-20), unit="points")
