@@ -8,19 +8,20 @@ from course_utils.exercises import Prediction, as_array, as_arrays, as_number, e
 slope_guess = Prediction(
     "slope_guess",
     "Real numbers come from N(1, 1), made ones from N(-1, 1). With which slope does the logit of the best "
-    "discriminator grow? Within 0.1 counts as right.",
+    "discriminator grow? Within 0.25 counts as right.",
     "The best logit is log p(x) - log q(x) = -(x - 1)²/2 + (x + 1)²/2 = 2x: a straight line, whose slope is the "
-    "distance of the means.",
+    "distance of the means over the variance, 1.",
     "At its best the discriminator says p/(p + q), whose logit is log p - log q. Write both logarithms down; the "
     "squares of x cancel.",
-    within=0.1,
+    within=0.25,
 )
 
 winner_guess = Prediction(
     "winner_guess",
     "Which of the four sets of pictures is nearest to the test digits, by the Fréchet distance?",
     "A mean of many possible digits is blurred, and no test digit is. A discriminator finds blur at once, so the GAN "
-    "may not draw it, and neither may the VAE-GAN, which has to draw each training digit again besides.",
+    "may not draw it, and neither may the VAE-GAN, which has to draw each training digit again besides. (In the quick "
+    "profile nobody draws digits, and the order may be another.)",
     "Which of the losses minds a blurred picture? And what tells a decoder which digits there are: the "
     "discriminator's verdict alone, or examples as well?",
     options=("VAE, means", "VAE, drawn pixels", "GAN", "VAE-GAN"),
@@ -63,18 +64,21 @@ def _discriminator_mistakes(real, made):
     }
 
 
-def _stays_finite(loss):
+FINITE = "The logarithm of a sigmoid under- or overflows, and an ε in it ends the gradient; `ops.softplus` does neither"
+
+
+def _holds_far_out(loss):
     extreme = np.full((2, 1), 300.0, "float32")
     got = loss(-extreme, extreme)
-    if not np.isfinite(got):
-        return f"Logits of ±300 give {got}. The logarithm of a sigmoid under- or overflows; `ops.softplus` does not"
+    if not np.isclose(got, 300, rtol=1e-3):
+        return f"Logits of -300 for real and 300 for made ones cost 300, yours {got:.4g}. {FINITE}"
     return None
 
 
 @exercise(
     checks=[
         _has_value(_two_logits, _discriminator_mistakes, "For logits 1, 3 of real and -2, 1/2 of made ones"),
-        _stays_finite,
+        _holds_far_out,
     ],
     hint="-log σ(l) = softplus(-l), and -log(1 - σ(l)) = softplus(l), where softplus(l) = log(1 + exp(l)).",
     cases=lambda rng: [(rng.normal(size=(n, 1)).astype("float32"), rng.normal(size=(m, 1)).astype("float32"))
@@ -82,7 +86,7 @@ def _stays_finite(loss):
     gradients=("real", "made"),
 )  # fmt: skip
 def discriminator_loss(real, made):
-    """Mean of the mean cross-entropies of real and of made ones, from logits of "real" (n, 1), (m, 1); one number."""
+    """Mean of two mean cross-entropies, of real and of made ones: `real` (n, 1) and `made` (m, 1) are logits."""
     return (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(made))) / 2
 
 
@@ -102,15 +106,15 @@ def _generator_mistakes(made):
     }
 
 
-def _generator_stays_finite(loss):
+def _generator_holds_far_out(loss):
     got = loss(np.full((2, 1), -300.0, "float32"))
-    if not np.isfinite(got):
-        return f"Logits of -300 give {got}. The logarithm of a sigmoid under- or overflows; `ops.softplus` does not"
+    if not np.isclose(got, 300, rtol=1e-3):
+        return f"Logits of -300 cost 300, yours {got:.4g}. {FINITE}"
     return None
 
 
 @exercise(
-    checks=[_has_value(_lost_case, _generator_mistakes, "For logits -4, -6 and 0"), _generator_stays_finite],
+    checks=[_has_value(_lost_case, _generator_mistakes, "For logits -4, -6 and 0"), _generator_holds_far_out],
     hint='The cross-entropy of the answer "real", which is the wrong one: -log σ(l).',
     cases=lambda rng: [(rng.normal(-3, 2, size=(n, 1)).astype("float32"),) for n in (4, 7)],
     gradients=("made",),
@@ -144,16 +148,15 @@ def _does_not_count_far_ones(answer):
 
 @exercise(
     checks=[_counts_modes, _does_not_count_far_ones],
-    hint="`scipy.spatial.distance.cdist(points, centres)` has all distances. A point is good if its least one is "
-    "within the radius; its centre is `argmin`; how many different centres do the good ones have?",
+    hint="`scipy.spatial.distance.cdist(points, centres)` has all distances, a row for each point. Compare with the "
+    "radius: which columns have a true entry, and which rows?",
     returns=as_arrays,
     cases=lambda rng: [(2 * rng.normal(size=(n, 2)), 2 * rng.normal(size=(k, 2)), 0.7) for n, k in ((50, 6), (30, 9))],
 )
 def modes_found(points, centres, radius):
     """How many centres (k, 2) have a point (n, 2) within the radius, and the share of points so near to one."""
-    distances = np.linalg.norm(points[:, np.newaxis] - centres, axis=-1)
-    good = distances.min(axis=1) <= radius
-    return len(np.unique(distances.argmin(axis=1)[good])), good.mean()
+    near = np.linalg.norm(points[:, np.newaxis] - centres, axis=-1) <= radius
+    return near.any(axis=0).sum(), near.any(axis=1).mean()
 
 
 def _packs(packed):
@@ -173,17 +176,20 @@ def _packs(packed):
 
 def _packs_images(packed):
     pictures = np.random.default_rng(0).normal(size=(7, 4, 5, 3))
-    got = packed(pictures, 2)
+    got = packed(pictures[:6], 2)
     if got.shape != (3, 4, 5, 6):
-        return (
-            f"Seven images (4, 5, 3) in pairs make shape (3, 4, 5, 6), and the odd one is left out; yours "
-            f"has {got.shape}"
-        )
+        return f"Six images (4, 5, 3) in pairs make shape (3, 4, 5, 6); yours has {got.shape}"
     wholes = {picture.tobytes() for picture in pictures}
     if not all(
         np.ascontiguousarray(part).tobytes() in wholes for pair in got for part in (pair[..., :3], pair[..., 3:])
     ):
         return "The channels of one image stay together: first all of the first image, then all of the second"
+    try:
+        got = packed(pictures, 2)
+    except Exception:
+        return "Seven images make three pairs, and the odd one is left out; yours can't do with an odd number"
+    if got.shape != (3, 4, 5, 6):
+        return f"Seven images make three pairs, and the odd one is left out; the shape of yours is {got.shape}"
     return None
 
 
@@ -194,7 +200,7 @@ def _packs_images(packed):
     returns=as_array,
 )
 def packed(pictures, pack):
-    """Groups of `pack` pictures, one behind the other along the last axis: (n, …, c) to (n // pack, …, pack · c)."""
+    """Groups of `pack` along the last axis, the rest left out: (n, ..., c) to (n // pack, ..., pack · c)."""
     whole = len(pictures) // pack * pack
     return np.concatenate([pictures[i:whole:pack] for i in range(pack)], axis=-1)
 
@@ -292,7 +298,7 @@ def _any_network(d):
     cases=lambda rng: [(rng.normal(size=(n, 2 * d)), _any_network(d)) for n, d in ((5, 3), (4, 7))],
 )
 def uncoupled(y, network):
-    """The way back: the x (n, d) that `coupled` has made y of, with the same network; arrays, no tensors."""
+    """The way back: the x (n, d) that `coupled` made y (n, d) of, with the same network; NumPy will do."""
     moved, kept = np.split(y, 2, axis=-1)
     log_scale, shift = network(kept)
     return np.concatenate([kept, (moved - shift) * np.exp(-log_scale)], axis=-1)
@@ -317,6 +323,9 @@ def _of_doubled_codes(nats_of_codes):
         return "A flow that stretches makes noise of narrow codes, whose density is higher; the sign of yours is turned"
     if not np.isclose(got, wanted, rtol=1e-4):
         return f"If f(c) = 2c, a code of 0 costs {wanted:.3f} nats; yours says {got[0]:.3f}"
+    far = nats_of_codes(np.full((1, 32), 5, "float32"), np.zeros(1, "float32"))
+    if not np.isfinite(far).all():
+        return "A noise of 32 fives has a density that no float32 holds, but its logarithm is no problem: 429.4 nats"
     return None
 
 

@@ -21,7 +21,7 @@ def test_discriminator_loss(check_states):
         wrong={
             "The sum of two means": lambda r, m: ops.mean(ops.softplus(-r)) + ops.mean(ops.softplus(m)),
             "Real and made are swapped": lambda r, m: (ops.mean(ops.softplus(r)) + ops.mean(ops.softplus(-m))) / 2,
-            "Logits of ±300 give": lambda r, m: (
+            "Logits of -300 for real": lambda r, m: (
                 -(ops.mean(ops.log(ops.sigmoid(r))) + ops.mean(ops.log(1 - ops.sigmoid(m)))) / 2
             ),
             "yours has shape (2, 1)": lambda r, m: ops.softplus(-r) + ops.softplus(m),
@@ -44,7 +44,7 @@ def test_generator_loss(check_states):
             "That is the saturating loss": lambda m: -ops.mean(ops.softplus(m)),
             "That is the discriminator's loss": lambda m: ops.mean(ops.softplus(m)),
             "Summed over the batch": lambda m: ops.sum(ops.softplus(-m)),
-            "Logits of -300 give": lambda m: -ops.mean(ops.log(ops.sigmoid(m))),
+            "Logits of -300 cost 300": lambda m: -ops.mean(ops.log(ops.sigmoid(m))),
         },
         right=[
             lambda m: -ops.mean(ops.log_sigmoid(m)),
