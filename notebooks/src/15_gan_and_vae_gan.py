@@ -496,9 +496,9 @@ own, _ = predict_in_batches(seen_by_judge, pictures["GAN"][:1000])
 of_test, _ = predict_in_batches(seen_by_judge, x_test[:1000])
 (own_distance, nearest), (test_distance, _) = neighbours.kneighbors(own), neighbours.kneighbors(of_test)
 closest = np.argsort(own_distance[:, 0])[[0, 1, 2, *range(100, 1000, 128)]]
-plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
 middle = np.median(own_distance), np.median(test_distance)
 print(f"distance to the nearest training digit, median: GAN {middle[0]:.2f}, test digits {middle[1]:.2f}")
+plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
 
 # %% [markdown]
 # **What to notice.** The VAE errs by grey, the GAN by shape: strokes that are crisp and belong to no digit. In the reconstructions it is the same. The VAE-GAN's have the larger error pixel by pixel, by more than half, and are sharp; where it is in doubt it draws something definite that may be another digit. Nor is its error smaller in the judge's features. What the discriminator looks at is not what a classifier looks at.
@@ -637,7 +637,8 @@ flow_scores, flow_pictures = {}, {}
 for draw in range(N_DRAWS):
     rng = np.random.default_rng(draw)
     chosen = {"flow": from_noise(rng.normal(size=(len(x_test), LATENT)).astype(np.float32))}
-    chosen["mixture of 30"], _ = mixture.set_params(random_state=draw).sample(len(x_test))
+    by_component, _ = mixture.set_params(random_state=draw).sample(len(x_test))  # one Gaussian after the other
+    chosen["mixture of 30"] = np.random.default_rng(draw).permutation(by_component)
     chosen["codes of training digits"] = drawn_codes(*of_train, len(x_test), rng)
     for name, its_codes in chosen.items():
         flow_pictures[name] = drawn_by(vae.decoder, len(x_test), draw, np.float32(its_codes))
