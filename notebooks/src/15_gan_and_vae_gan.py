@@ -20,7 +20,7 @@
 #
 # - what a discriminator can know, and that its best loss measures how far two distributions are apart;
 # - how two players learn in one step, and which gradient may reach whom;
-# - how a generator forgets most of what it should draw, and one cure;
+# - how a generator forgets some of what it should draw, and what helps;
 # - how to compare a VAE, a GAN and a VAE-GAN by their samples, with error bars;
 # - how a second model of the codes, a normalising flow, narrows the gap between what the encoder uses and what the prior draws.
 #
@@ -139,7 +139,7 @@ for mu in (0.5, 1.0, 2.0):
 ex.slope_guess.check(slope_guess, slopes[1.0])
 
 # %% [markdown]
-# **What to notice.** (The slope is measured between the two means; further out one kind is too rare for the network to learn much from, or for its loss to suffer.) A network that has only seen samples knows the ratio of two densities. And its loss is a measurement: the nearer the two come, the nearer it gets to 0.693.
+# **What to notice.** (The slope is measured between the two means; further out one kind is too rare for the network to learn much from, or for its loss to suffer.) Where it has seen both kinds, a network that knows samples only knows the ratio of two densities. And the best discriminator's loss is a measurement: the nearer the two come, the nearer it gets to 0.693. (A weaker one's is higher, so the two seem closer than they are.)
 #
 # ## 2. Two players, one step
 #
@@ -295,9 +295,9 @@ plotting.point_clouds(clouds, of_run, "number of the run")
 #
 # - as the decoder of a **VAE**, trained on the negative ELBO with the KL term doubled (β = 2);
 # - as the generator of a **GAN**;
-# - as both in a **VAE-GAN** (Larsen et al. 2016). Its encoder gives codes as a VAE's does. But picture $x$ and reconstruction $\hat x$ are not compared pixel by pixel. They are compared by what the discriminator sees of them in its last hidden layer, $\phi$: the error is $\tfrac12 \lVert \phi(x) - \phi(\hat x) \rVert^2$. Three players learn in one step. The encoder minimises this error and the KL term; the decoder this error and $L_G$, of pictures drawn from the prior; the discriminator $L_D$, with these as the made ones. (In Larsen et al. it sees the reconstructions, too.)
+# - as both in a **VAE-GAN** (Larsen et al. 2016). Its encoder gives codes as a VAE's does. But picture $x$ and reconstruction $\hat x$ are not compared pixel by pixel. They are compared by what the discriminator sees of them in its last hidden layer, $\phi$: the error is $\tfrac12 \lVert \phi(x) - \phi(\hat x) \rVert^2$. Three players learn in one step. The encoder minimises this error and the KL term; the decoder this error and $L_G$, of pictures drawn from the prior; the discriminator $L_D$, with these as the made ones. (In Larsen et al. it sees the reconstructions, too, and a factor γ weighs the decoder's error; here it is 1.)
 #
-# All three have the same 32 numbers of code or noise, the same training digits and about the same time: five, three and two epochs, since two or three networks learn in the others. What could be chosen was chosen on validation digits, for each model alone: learning rates, and the VAE's β. (For the VAE-GAN 4e-3 was a little better than 2e-3 here, but a longer training ended in NaN there.)
+# All three have the same 32 numbers of code or noise, the same training digits and about the same time: five, three and two epochs, since two or three networks learn in the others. What could be chosen was chosen by the Fréchet distance of section 5 on validation digits, for each model alone: learning rates, and the VAE's β. (For the VAE-GAN 4e-3 was a little better than 2e-3 here, but a longer training ended in NaN there.)
 
 # %%
 LATENT = 32
@@ -438,9 +438,11 @@ frechet = {name: np.mean(draws, axis=0)[0] for name, draws in scores.items()}
 ex.winner_guess.check(winner_guess, min(frechet, key=frechet.get))
 
 # %% [markdown]
-# **What to notice.** (± is the spread over draws of noise from one training; other trainings follow below.) First, nobody draws well: training digits have 2.4. The judge is sure of 93% of them, of about half of the GAN's pictures, and of 40% of the VAE's means. Within that, the GAN's pictures are nearer to the test digits than either kind of the VAE's, 21.4 against 33.8, and the VAE-GAN's are nearer still.
+# **What to notice.** (± is the spread over draws of noise from one training; other trainings follow below.) First, nobody draws well: training digits have 2.4. The judge is sure of 93% of them, of about half of the GAN's pictures, and of 40% of the VAE's means. Within that, the GAN's pictures are nearer to the test digits than either kind of the VAE's, 23.7 against 34.4, and the VAE-GAN's are nearer still, at 18.6. So it is with the two other seeds below.
 #
-# The other columns say in which way. The VAE's means have the best precision and the worst recall: nothing wild, and much left out, as in a blurred photograph. Drawn pixels have the detail of salt and pepper, with three times the sharpness of real digits. The GAN is as sharp as real digits and covers more of them, but its precision is the lowest: it draws much that is no digit. Its classes are balanced (0.01 nats); it has not forgotten a digit.
+# The other columns say in which way. The VAE's means have the best precision and the worst recall: nothing wild, and little detail. Drawn pixels have the detail of salt and pepper, with 2.7 times the sharpness of real digits. The GAN is as sharp as real digits and has twice the recall of the means, but its precision is the lowest: it draws much that is no digit. Its classes are balanced (0.01 nats), so it has not forgotten a digit, as far as the judge can tell.
+#
+# Be careful with recall. Drawn pixels are the very digits of the means, and have twice their recall, too: a set of pictures that are scattered wide has large balls around them, and blur alone lowers it. And to drawn pixels the comparison is unkind, since judge and test digits know grey.
 #
 # ## 6. Pictures
 #
@@ -501,11 +503,11 @@ print(f"distance to the nearest training digit, median: GAN {middle[0]:.2f}, tes
 plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
 
 # %% [markdown]
-# **What to notice.** The VAE errs by grey, the GAN by shape: strokes that are crisp and belong to no digit. In the reconstructions it is the same. The VAE-GAN's have the larger error pixel by pixel, by more than half, and are sharp; where it is in doubt it draws something definite that may be another digit. Nor is its error smaller in the judge's features. What the discriminator looks at is not what a classifier looks at.
+# **What to notice.** The VAE errs by grey, the GAN by shape: strokes that are crisp and belong to no digit. In the reconstructions it is the same. The VAE-GAN's have the larger error pixel by pixel, by more than half, and are sharp; where it is in doubt it draws something definite that may be another digit. Nor is its error smaller in the judge's features. Perhaps a discriminator looks at other things than a classifier does; but its codes also say less (a KL term of 14 nats in training, against the VAE's 17), after fewer epochs. This comparison can't tell.
 #
-# The walks: each decoder passes smoothly from one picture to the other, through places that are no digit. From digit to digit the VAE fades out and in, the VAE-GAN bends strokes.
+# The walks, of which each row shows a single one: from draw to draw all pass through places that are no digit. From the 1 to the 0 the VAE fades out and in; the VAE-GAN's stroke breaks, and closes to a ring within two or three pictures.
 #
-# No picture of the GAN is a copy: the typical one is farther from all training digits than a test digit is. (It would be suspicious if it were nearer. That it is farther only says that many are no digits.)
+# The typical picture of the GAN is farther from all training digits (11.5) than a test digit is (8.3): it has not learned them by heart. Nearer would be suspicious; farther says mainly that many are no digits. The closest three, on the left, are simple shapes, near to a training digit and not equal to it.
 #
 # ## 7. Ten times the budget
 #
@@ -520,11 +522,11 @@ report(long_scores)
 plotting.image_rows({f"{name},\nten times": images[:14] for name, images in long_pictures.items()})
 
 # %% [markdown]
-# **What to notice.** All get better, and their order stays: the VAE's better number falls from 33.8 to 25.9, the GAN's from 21.4 to 19.7, the VAE-GAN's from 18.0 to 14.8. So a tenth of the time with the better loss did more for this distance than ten times the training. Compare the GAN's columns, too: more of its pictures are recognised and their precision is up, but its classes are less balanced (0.05 against 0.01). Longer is not better in each respect. These are single trainings; small differences between them say nothing.
+# **What to notice.** All get better, and their order stays: the VAE's better number falls from 34.4 to 25.9, the GAN's from 23.7 to 19.7, the VAE-GAN's from 18.6 to 14.8. The VAE-GAN of section 5 is nearer than the VAE after ten times as long, with all three seeds; the GAN is about level with it (nearer with two of three). Compare the GAN's columns, too: more of its pictures are recognised and their precision is up, but its classes are less balanced (0.05 against 0.01). Longer is not better in each respect. These are single trainings, at the rates of the short ones; small differences between them say nothing.
 #
 # ## 8. A flow in the latent space
 #
-# The VAE draws its codes from $\mathcal N(0, I)$, but its decoder was trained on the codes of digits. Lesson 08 saw that the two differ, and put a mixture of Gaussians in the place of the prior. What leads further where the data are large is a second model that learns the codes' density. A **normalising flow** (Dinh et al. 2017) is a chain $f$ of steps that carries a code $c$ of $d$ numbers to a noise $u = f(c)$ of as many. Each step can be undone. So codes are drawn by going back, from noise, and a code's density is exact, no bound:
+# The VAE draws its codes from $\mathcal N(0, I)$, but its decoder was trained on the codes of digits. Lesson 08 saw that the two differ, and put a mixture of Gaussians in the place of the prior. What leads further where the data are large is a second model that learns the codes' density. A **normalising flow** (Rezende & Mohamed 2015; in this form Dinh et al. 2017) is a chain $f$ of steps that carries a code $c$ of $d$ numbers to a noise $u = f(c)$ of as many. Each step can be undone. So codes are drawn by going back, from noise, and a code's density is exact, no bound:
 #
 # $$-\log p(c) = -\log \mathcal N(u; 0, I) - \log \Big|\det \frac{\partial f}{\partial c}\Big| .$$
 #
@@ -647,9 +649,11 @@ report({"prior": scores["VAE, means"]} | flow_scores)
 plotting.image_rows({name: images[:14] for name, images in ({"prior": pictures["VAE, means"]} | flow_pictures).items()})
 
 # %% [markdown]
-# **What to notice.** A code of a test digit costs about 3 nats less by the flow than by $\mathcal N(0, I)$. That is what this VAE's ELBO (that with β = 1) would gain if the flow took the prior's place: the KL term compares with the prior, and the flow is a better one. Pictures from its codes come nearer to those from digits' codes, which are as good as this decoder can do.
+# **What to notice.** A code of a test digit costs 2.8 nats less by the flow than by $\mathcal N(0, I)$. That is what this VAE's ELBO (that with β = 1) would gain if the flow took the prior's place: the KL term compares with the prior, and the flow is a better one. Its pictures cover more than two thirds of the way from the prior's Fréchet distance to that of digits' codes, which is what a perfect model of the codes would give.
 #
-# And be fair to the rival. A mixture of 30 Gaussians, fitted in ten seconds, has as few nats as the flow and a smaller Fréchet distance. For these codes of 32 numbers more is not needed. Where codes are whole maps of numbers, as in large systems, no mixture of 30 will do; there flows and diffusion models stand in this place (Rombach et al. 2022).
+# And be fair to the rival. A mixture of 30 Gaussians, fitted in ten seconds, has slightly fewer nats than the flow (with all three seeds) and in this run a smaller Fréchet distance. For these codes of 32 numbers more is not needed. Where codes are whole maps of numbers, as in large systems, no mixture of 30 will do; there flows and diffusion models stand in this place (Rombach et al. 2022).
+#
+# Now look back. With the mixture in place of the prior, the means of the VAE, at 21.7, are in this run nearer to test digits than the GAN's pictures, at 23.7. Much of what the VAE lost in section 5 was its prior's doing, not that of its loss. No table of models is the last word.
 
 # %% [markdown]
 # ## What you should see
@@ -721,8 +725,8 @@ for row in stored_table("seeds_15"):
 #
 # - A discriminator learns the ratio of two densities from samples alone. Its best loss is $\log 2$ less the Jensen-Shannon divergence.
 # - A generator learns from it: in which direction would the picture look more real? Each player has a loss of its own, and neither loss may reach the other's weights.
-# - Nothing in this asks for everything. Modes get lost; whether they do depends on details such as Adam's momentum. A discriminator that judges several pictures at once notices it.
-# - Drawn by one decoder, with one budget, a GAN's digits are nearer to test digits than a VAE's, and sharper. A GAN has no encoder and no likelihood. The VAE-GAN has an encoder, too, and keeps the sharpness; its reconstructions are farther from the digits pixel by pixel.
+# - Nothing in this asks for everything, and modes get lost. A discriminator that judges several pictures at once notices it, here at a price in exactness.
+# - Drawn by one decoder, with one budget, a GAN's digits are nearer to test digits than a VAE's drawn from its prior, and sharper. With a mixture for a prior the VAE caught up. A GAN has no encoder and no likelihood. The VAE-GAN has an encoder, too, and keeps most of the sharpness; its reconstructions are farther from the digits pixel by pixel.
 # - A flow in the latent space draws codes where the decoder knows its way, with an exact density. For codes as small as these a mixture of Gaussians does as well.
 #
 # ## Pitfalls
@@ -746,7 +750,8 @@ for row in stored_table("seeds_15"):
 # - Larsen, Sønderby, Larochelle & Winther, [Autoencoding beyond pixels using a learned similarity metric](https://arxiv.org/abs/1512.09300), 2016: VAE-GAN.
 # - Heusel et al., [GANs trained by a two time-scale update rule converge to a local Nash equilibrium](https://arxiv.org/abs/1706.08500), 2017: the Fréchet distance in features.
 # - Kynkäänniemi et al., [Improved precision and recall metric for assessing generative models](https://arxiv.org/abs/1904.06991), 2019.
-# - Lucic et al., [Are GANs created equal?](https://arxiv.org/abs/1711.10337), 2018: with equal budgets for tuning, most kinds of GAN come out alike.
+# - Lucic et al., [Are GANs created equal?](https://arxiv.org/abs/1711.10337), 2018: with enough tuning and restarts, most kinds of GAN reach similar scores.
+# - Rezende & Mohamed, [Variational inference with normalizing flows](https://arxiv.org/abs/1505.05770), 2015.
 # - Dinh, Sohl-Dickstein & Bengio, [Density estimation using Real NVP](https://arxiv.org/abs/1605.08803), 2017: coupling steps.
 # - Chen et al., [Variational lossy autoencoder](https://arxiv.org/abs/1611.02731), 2017: a flow as a VAE's prior, trained together with it.
 # - Rombach et al., [High-resolution image synthesis with latent diffusion models](https://arxiv.org/abs/2112.10752), 2022: the same idea with a diffusion model.
