@@ -285,9 +285,9 @@ of_run = np.repeat(np.arange(1, RUNS + 1), 500)
 plotting.point_clouds(clouds, of_run, "number of the run")
 
 # %% [markdown]
-# **What to notice.** (Five runs at once in each panel, a colour each. β₁ is the momentum of Adam, `beta_1`; a point counts as near within three deviations.) On the ring with β₁ = 0.9, Keras's default, no run alone finds all eight Gaussians. In pairs nearly all of them do. But less momentum helps alone, too. The papers disagree on how many a plain GAN finds here, from 1 of 8 (Srivastava et al. 2017) to 6 (Lin et al. 2018); such details may be why.
+# **What to notice.** (Five runs at once in each panel, a colour each. β₁ is the momentum of Adam, `beta_1`; a point counts as near within three deviations.) On the ring with β₁ = 0.9, Keras's default, each run alone leaves out one or two of the eight Gaussians. In pairs three of five find all: 7.6 on average against 6.2, and the two other seeds below say the same. Here a third of the points lie near a Gaussian and a quarter alone; most others lie on the ways between. A smaller momentum alone gives 6.8, from one seed, so that is no finding. The papers disagree on how many a plain GAN finds on the ring, from 1 of 8 (Srivastava et al. 2017) to 6 (Lin et al. 2018). Such details may be why.
 #
-# On the grid *found* alone would mislead. In pairs more Gaussians are found, but fewer points lie near one. Points spread evenly over a square of side 5 would find all, and 7% would be near one; a perfect generator has 99%. A generator alone puts its points where they belong, and leaves some places out. One in pairs covers more, less exactly. Say both numbers, or neither.
+# On the grid *found* alone would mislead. In pairs 20.8 of 25 are found against 18.6 (with the other seeds 3.2 and 0.2 more), but 13% of the points lie near one against 51%. Points spread evenly over a square of side 5 would find all, and 7% would be near one; a perfect generator has 99%. A generator alone puts half of its points where they belong, and the rest on lines between. In pairs, after so short a training, it smears. Say both numbers, or neither.
 #
 # ## 4. One decoder, three models
 #
@@ -438,7 +438,7 @@ frechet = {name: np.mean(draws, axis=0)[0] for name, draws in scores.items()}
 ex.winner_guess.check(winner_guess, min(frechet, key=frechet.get))
 
 # %% [markdown]
-# **What to notice.** (± is the spread over draws of noise from one training; other trainings follow below.) First, nobody draws well: training digits have 2.4. The judge is sure of 93% of them, of about half of the GAN's pictures, and of 40% of the VAE's means. Within that, the GAN's pictures are nearer to the test digits than either kind of the VAE's, 23.7 against 34.4, and the VAE-GAN's are nearer still, at 18.6. So it is with the two other seeds below.
+# **What to notice.** (± is the spread over draws of noise from one training; other trainings follow below.) First, nobody draws well: training digits have 2.4. The judge is sure of 93% of them, of about half of the GAN's pictures, and of 40% of the VAE's means. Within that, the GAN's pictures are nearer to the test digits than either kind of the VAE's, 22.5 against 34.4, and the VAE-GAN's are nearer still, at 18.8. So it is with the two other seeds below.
 #
 # The other columns say in which way. The VAE's means have the best precision and the worst recall: nothing wild, and little detail. Drawn pixels have the detail of salt and pepper, with 2.7 times the sharpness of real digits. The GAN is as sharp as real digits and has twice the recall of the means, but its precision is the lowest: it draws much that is no digit. Its classes are balanced (0.01 nats), so it has not forgotten a digit, as far as the judge can tell.
 #
@@ -487,7 +487,7 @@ for name, model in {"VAE": vae, "VAE-GAN": vae_gan}.items():
 plotting.image_rows(rows)
 
 # %% [markdown]
-# Is anything learned by heart? The three pictures of the GAN that are closest to a training digit in the judge's features, and seven further ones from the first thousand, ordered by that distance.
+# Is anything learned by heart? The three pictures of the GAN that are closest to a training digit in the judge's features, and eight further ones from the first thousand, ordered by that distance.
 
 # %%
 from sklearn.neighbors import NearestNeighbors
@@ -503,11 +503,11 @@ print(f"distance to the nearest training digit, median: GAN {middle[0]:.2f}, tes
 plotting.image_rows({"GAN": pictures["GAN"][closest], "nearest\ntraining digit": x_train[nearest[closest, 0]]})
 
 # %% [markdown]
-# **What to notice.** The VAE errs by grey, the GAN by shape: strokes that are crisp and belong to no digit. In the reconstructions it is the same. The VAE-GAN's have the larger error pixel by pixel, by more than half, and are sharp; where it is in doubt it draws something definite that may be another digit. Nor is its error smaller in the judge's features. Perhaps a discriminator looks at other things than a classifier does; but its codes also say less (a KL term of 14 nats in training, against the VAE's 17), after fewer epochs. This comparison can't tell.
+# **What to notice.** The VAE errs by grey, the GAN by shape: strokes that are crisp and belong to no digit. In the reconstructions it is the same. The VAE-GAN's have the larger error pixel by pixel, by more than half, and are sharp; where it is in doubt it draws something definite that may be another digit. Nor is its error smaller in the judge's features. Perhaps a discriminator looks at other things than a classifier does; but its codes also say less (a KL term of 13 nats in training, against the VAE's 17), after fewer epochs. This comparison can't tell.
 #
 # The walks, of which each row shows a single one: from draw to draw all pass through places that are no digit. From the 1 to the 0 the VAE fades out and in; the VAE-GAN's stroke breaks, and closes to a ring within two or three pictures.
 #
-# The typical picture of the GAN is farther from all training digits (11.5) than a test digit is (8.3): it has not learned them by heart. Nearer would be suspicious; farther says mainly that many are no digits. The closest three, on the left, are simple shapes, near to a training digit and not equal to it.
+# The typical picture of the GAN is farther from all training digits (11.3) than a test digit is (8.3): it has not learned them by heart. Nearer would be suspicious; farther says mainly that many are no digits. The closest three, on the left, are ones, near to a training digit and not equal to it.
 #
 # ## 7. Ten times the budget
 #
@@ -522,7 +522,7 @@ report(long_scores)
 plotting.image_rows({f"{name},\nten times": images[:14] for name, images in long_pictures.items()})
 
 # %% [markdown]
-# **What to notice.** All get better, and their order stays: the VAE's better number falls from 34.4 to 25.9, the GAN's from 23.7 to 19.7, the VAE-GAN's from 18.6 to 14.8. The VAE-GAN of section 5 is nearer than the VAE after ten times as long, with all three seeds; the GAN is about level with it (nearer with two of three). Compare the GAN's columns, too: more of its pictures are recognised and their precision is up, but its classes are less balanced (0.05 against 0.01). Longer is not better in each respect. These are single trainings, at the rates of the short ones; small differences between them say nothing.
+# **What to notice.** All get better, and their order stays: the VAE's better number falls from 34.4 to 25.9, the GAN's from 22.5 to 19.7, the VAE-GAN's from 18.8 to 14.8. The VAE-GAN of section 5 is nearer than the VAE after ten times as long, with all three seeds; the GAN is about level with it (nearer with two of three). Compare the GAN's columns, too: more of its pictures are recognised and their precision is up, but its classes are less balanced (0.05 against 0.01). Longer is not better in each respect. These are single trainings, at the rates of the short ones; small differences between them say nothing.
 #
 # ## 8. A flow in the latent space
 #
@@ -649,11 +649,11 @@ report({"prior": scores["VAE, means"]} | flow_scores)
 plotting.image_rows({name: images[:14] for name, images in ({"prior": pictures["VAE, means"]} | flow_pictures).items()})
 
 # %% [markdown]
-# **What to notice.** A code of a test digit costs 2.8 nats less by the flow than by $\mathcal N(0, I)$. That is what this VAE's ELBO (that with β = 1) would gain if the flow took the prior's place: the KL term compares with the prior, and the flow is a better one. Its pictures cover more than two thirds of the way from the prior's Fréchet distance to that of digits' codes, which is what a perfect model of the codes would give.
+# **What to notice.** A code of a test digit costs 2.8 nats less by the flow than by $\mathcal N(0, I)$. That is what this VAE's ELBO (that with β = 1) would gain if the flow took the prior's place: the KL term compares with the prior, and the flow is a better one. Its pictures cover more than two thirds of the way from the prior's Fréchet distance to that of digits' codes, which is what a perfect model of the codes would give. (In the figure the flow starts from the very noise of the row above it: what was no digit becomes one.)
 #
 # And be fair to the rival. A mixture of 30 Gaussians, fitted in ten seconds, has slightly fewer nats than the flow (with all three seeds) and in this run a smaller Fréchet distance. For these codes of 32 numbers more is not needed. Where codes are whole maps of numbers, as in large systems, no mixture of 30 will do; there flows and diffusion models stand in this place (Rombach et al. 2022).
 #
-# Now look back. With the mixture in place of the prior, the means of the VAE, at 21.7, are in this run nearer to test digits than the GAN's pictures, at 23.7. Much of what the VAE lost in section 5 was its prior's doing, not that of its loss. No table of models is the last word.
+# Now look back. With the mixture in place of the prior, the means of the VAE, at 21.7, are in this run nearer to test digits than the GAN's pictures, at 22.5. Much of what the VAE lost in section 5 was its prior's doing, not that of its loss. No table of models is the last word.
 
 # %% [markdown]
 # ## What you should see
