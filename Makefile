@@ -50,11 +50,12 @@ text: $(INSTALLED)
 links: $(INSTALLED)
 	$(BIN)/python -m tools.lessons link --repo "$(REPO)"
 
-# Trained models of lessons 09 (with scores), 11 and 14; skips what is there, goes on where it was interrupted. OPTIONS: see --help.
+# Trained models of lessons 09 (with scores), 11, 14 and 15; skips what is there, goes on where it was interrupted. OPTIONS: see --help.
 checkpoints: $(INSTALLED)
 	$(BIN)/python tools/train_checkpoints.py $(OPTIONS)
 	$(BIN)/python tools/train_lesson_11.py
 	$(BIN)/python tools/train_lesson_14.py
+	$(BIN)/python tools/train_lesson_15.py
 
 # Two further full runs of a lesson, each with another seed: the numbers of its bounds, for the spread that it shows.
 seeds: $(INSTALLED)

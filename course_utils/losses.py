@@ -63,6 +63,29 @@ def categorical_nll(values, logits):
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
+def sentence_nll(sentences, logits):
+    """-log p(sentence): as `categorical_nll`, but zeros, which fill a row after the sentence's end, cost nothing.
+
+    >>> sentences, logits = np.array([[5, 3, 1, 0, 0]]), np.zeros((1, 5, 8))
+    >>> print(np.round(sentence_nll(sentences, logits), 2))  # two words and the end: 3 ln 8
+    [6.24]
+
+    Args:
+        sentences: whole numbers from 0 to K - 1, `(batch, length)`.
+        logits: `(batch, length, K)`.
+
+    Returns:
+        Tensor `(batch,)`, in nats.
+
+    Raises:
+        ValueError: if the shapes don't fit together.
+    """
+    check_same_shape("logits", logits, "the sentences' and K:", (*sentences.shape, logits.shape[-1]))
+    cost = ops.sparse_categorical_crossentropy(sentences, ops.cast(logits, "float32"), from_logits=True)
+    return ops.sum(ops.where(ops.not_equal(sentences, 0), cost, 0.0), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
 def gaussian_nll(images, reconstruction, sigma=1.0):
     """-log p(images) if every pixel is Gaussian around the reconstruction with standard deviation `sigma`.
 

@@ -9,7 +9,17 @@ import numpy as np
 from course_utils.batches import FreshBatches, binarise
 from course_utils.losses import bernoulli_nll
 from course_utils.metrics import iwae_bound, kl_divergence
-from course_utils.models import IWAE, build_conditional_vae, build_conv_autoencoder, build_dense_vae
+from course_utils.models import (
+    GAN,
+    IWAE,
+    VAEGAN,
+    build_conditional_vae,
+    build_conv_autoencoder,
+    build_dense_vae,
+    build_discriminator,
+    build_gaussian_encoder,
+    build_generator,
+)
 from course_utils.training import callbacks
 
 SHAPE = (8, 8, 1)
@@ -121,6 +131,21 @@ def check_iwae():
     assert set(history) == {"loss", "kl"} and history["loss"][2] < history["loss"][0]
 
 
+def check_gan():
+    """Each player's weights move, batch normalisation's averages among them, and noise is new at each call."""
+    parts = {"filters": (4, 4), "image_shape": SHAPE}
+    encoder = build_gaussian_encoder(3, SHAPE, filters=(4, 4))
+    discriminators = [build_discriminator((8, 8, channels), filters=(4, 4)) for channels in (2, 1)]
+    gan = GAN(build_generator(3, **parts), discriminators[0], pack=2, seed=0)
+    for model in (gan, VAEGAN(encoder, build_generator(3, **parts), discriminators[1], seed=0)):
+        model.compile(keras.optimizers.Adam(0.01))
+        before = [np.array(weight) for weight in model.weights]
+        assert np.isfinite(model.fit(IMAGES, batch_size=20, epochs=2, verbose=0).history["loss"]).all()
+        still = [weight.path for old, weight in zip(before, model.weights) if np.all(old == np.array(weight))]
+        assert set(still) <= {"kl_divergence/weight"}, still  # β, which nobody trains
+    assert np.abs(np.array(gan(IMAGES)) - np.array(gan(IMAGES))).max() > 0
+
+
 if __name__ == "__main__":
     assert keras.backend.backend() == "jax"
     check_vae(Path(sys.argv[1]))
@@ -131,4 +156,5 @@ if __name__ == "__main__":
     check_autoencoder(Path(sys.argv[1]))
     check_conditional_vae()
     check_iwae()
+    check_gan()
     print("all well on jax")

@@ -114,7 +114,8 @@ def wrong_results(notebook):
     if [fact["profile"] for kind in ("setup", "profile") for fact in facts(notebook.cells, kind)] != ["full"]:
         yield "it did not run in the full profile"
     data = facts(notebook.cells, "data")
-    if not data or any(fact["embedded"] for fact in data):
+    loads = any(re.search(r"\bload\(", cell.source) for cell in _code(notebook))
+    if (loads and not data) or any(fact["embedded"] for fact in data):
         yield "it ran without the full data set"
     if not tables.headline(notebook):
         yield "no result stands in a cell tagged headline"

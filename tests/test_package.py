@@ -69,6 +69,8 @@ def test_a_module_imports_only_from_those_above_it():
         "corruptions",
         "watermarks",
         "scenes",
+        "signals",
+        "grammar",
         "losses",
         "metrics",
     ]

@@ -57,7 +57,10 @@ class Watched:
 
 
 def _tensor(value):
-    return ops.convert_to_tensor(value, "float32") if isinstance(value, np.ndarray) else value
+    """An array as the tensor that a notebook's cells hand over; one of int32, such as words, stays as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return ops.convert_to_tensor(value, "int32" if value.dtype == np.int32 else "float32")
 
 
 def short(value):

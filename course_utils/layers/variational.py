@@ -1,4 +1,4 @@
-"""The layers of a VAE: the KL term and the random draw."""
+"""The layers of a VAE: the KL term, also with free bits, and the random draw."""
 
 import keras
 from keras import ops
@@ -60,6 +60,43 @@ class KLDivergence(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight}
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class FreeBits(KLDivergence):
+    """The KL term with a floor: each unit of the code costs at least `floor` nats in the mean over the batch.
+
+    So there is nothing to gain by silencing a unit that costs less. The attribute `kl` holds what the units do cost.
+
+    >>> layer = FreeBits(0.5)
+    >>> _ = layer((np.float32([[2.0, 0.0]]), np.zeros((1, 2), "float32")))  # of 2 nats and none
+    >>> print(float(layer.kl), float(layer.losses[0]))
+    2.0 2.5
+
+    Args:
+        floor: non-negative number of nats.
+        weight: as in `KLDivergence`.
+
+    Call arguments, returns, raises:
+        As `KLDivergence`; and a ValueError if `floor` is negative or not finite.
+
+    Reference:
+        Kingma et al., Improving variational inference with inverse autoregressive flow, 2016, section C.8.
+    """
+
+    def __init__(self, floor, weight=1.0, **kwargs):
+        super().__init__(weight, **kwargs)
+        self.floor = check_non_negative("floor", floor)
+
+    def call(self, inputs):
+        mean, log_var = (ops.cast(part, "float32") for part in _pair(inputs))
+        of_units = ops.mean(ops.square(mean) + ops.exp(log_var) - 1 - log_var, axis=0) / 2
+        self.kl.assign(ops.sum(of_units))
+        self.add_loss(self.current_weight * ops.sum(ops.maximum(of_units, self.floor)))
+        return inputs
+
+    def get_config(self):
+        return {**super().get_config(), "floor": self.floor}
 
 
 @keras.saving.register_keras_serializable(package="course_utils")

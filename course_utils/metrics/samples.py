@@ -42,7 +42,8 @@ def precision_recall(real, generated, k=3):
 
     The region of a cloud is the union of balls around its points, each of which reaches to its point's k-th neighbour
     in the cloud. Precision is the share of generated points within the real region, recall the share of real points
-    within the generated one. Samples of one digit only have a low recall; blurred ones have a low precision.
+    within the generated one. Samples of one digit only have a low recall, and so have blurred ones; samples that are
+    no digits have a low precision.
 
     >>> rng = np.random.default_rng(0)
     >>> real, generated = rng.normal(size=(500, 2)), rng.normal([1.5, 0], 0.1, size=(500, 2))

@@ -47,10 +47,11 @@ def sampled_terms(images, mean, log_var, noise, decoder, nll=bernoulli_nll):
     The codes and the second term are computed in float32 whatever comes in.
 
     Args:
-        images: tensor `(batch, height, width, channels)`.
+        images: tensor `(batch, height, width, channels)`, or sentences `(batch, length)`.
         mean, log_var: of q(z|x), each `(batch, latent_dim)`.
         noise: standard normal draws `(batch, k, latent_dim)`.
-        decoder: model from codes `(n, latent_dim)` to images.
+        decoder: model from codes `(n, latent_dim)` to images; an autoregressive one, a model of two inputs, is given
+            `[codes, images]`.
         nll: negative log-likelihood of images given the decoder's output, summed over pixels, `(n,)`.
 
     Returns:
@@ -67,8 +68,9 @@ def sampled_terms(images, mean, log_var, noise, decoder, nll=bernoulli_nll):
     noise = ops.cast(noise, "float32")
     mean, log_var = (ops.expand_dims(ops.cast(part, "float32"), 1) for part in (mean, log_var))
     codes = mean + ops.exp(log_var / 2) * noise
-    decoded = decoder(ops.reshape(codes, (-1, latent_dim)))
-    distortion = nll(ops.repeat(images, k, axis=0), decoded)
+    images, inputs = ops.repeat(images, k, axis=0), ops.reshape(codes, (-1, latent_dim))
+    autoregressive = len(getattr(decoder, "inputs", None) or ()) == 2
+    distortion = nll(images, decoder([inputs, images] if autoregressive else inputs))
     if len(distortion.shape) != 1:
         raise ValueError(f"`nll` must return one number per image, (n,). Received: {tuple(distortion.shape)}")
     distortion = ops.reshape(distortion, (-1, k))
@@ -83,8 +85,9 @@ def negative_elbo_terms(vae, images, k=1, *, nll=bernoulli_nll, seed=0, chunk=CH
     -(D + R), is an unbiased estimate for any k. Memory grows neither with k nor with the number of images.
 
     Args:
-        vae: has an `encoder`, model from images to `(mean, log_var)`, and a `decoder`, model from codes to images.
-        images: array in [0, 1], `(n, height, width, channels)`; binarised, if `nll` is that of coins.
+        vae: has an `encoder`, model from images to `(mean, log_var)`, and a `decoder` as in `sampled_terms`.
+        images: array in [0, 1], `(n, height, width, channels)`; binarised, if `nll` is that of coins. Or sentences,
+            whole numbers `(n, length)`, with `nll=sentence_nll`.
         k: draws per image.
         nll: as in `sampled_terms`.
         seed: of the draws.
@@ -145,7 +148,9 @@ class _SampledTerms(keras.Model):
 
 
 def _encode(vae, images):
-    check_images(images, empty=False)
+    sentences = isinstance(images, np.ndarray) and images.ndim == 2 and images.dtype.kind in "iu"
+    if not sentences or not images.size:
+        check_images(images, empty=False)
     mean, log_var = predict_in_batches(vae.encoder, images)
     return mean.astype(np.float32), log_var.astype(np.float32)
 

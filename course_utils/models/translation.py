@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from course_utils.checks import check_non_negative, check_same_shape
 from course_utils.models.autoencoder import check_widths
+from course_utils.models.gan import adversarial_losses
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
@@ -49,15 +50,11 @@ class PatchTranslator(keras.Model):
         if y is None:
             raise ValueError("`PatchTranslator` needs targets: write `fit(inputs, pictures)`")
         check_same_shape("targets", y, "the pictures'", y_pred.shape)
-        real = self.discriminator([x, y])
-        made = self.discriminator([x, ops.stop_gradient(y_pred)])
-        taken_for_real = _with_fixed_weights(self.discriminator, [x, y_pred])
+        of_discriminator, of_generator, right = adversarial_losses(self.discriminator, [x, y], [x, y_pred])
         l1 = ops.mean(ops.abs(y - y_pred))
-        right = (ops.mean(ops.cast(real > 0, "float32")) + ops.mean(ops.cast(made < 0, "float32"))) / 2
         self.l1.update_state(l1)
         self.told_apart.update_state(right)
-        of_discriminator = (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(made))) / 2
-        return of_discriminator + ops.mean(ops.softplus(-taken_for_real)) + self.l1_weight * l1
+        return of_discriminator + of_generator + self.l1_weight * l1
 
     def get_config(self):
         parts = {"generator": self.generator, "discriminator": self.discriminator}
@@ -69,13 +66,6 @@ class PatchTranslator(keras.Model):
         for part in ("generator", "discriminator"):
             config[part] = keras.saving.deserialize_keras_object(config[part])
         return cls(**config)
-
-
-def _with_fixed_weights(model, inputs):
-    """The model's output, whose gradient reaches the inputs but not the weights."""
-    fixed = [ops.stop_gradient(ops.convert_to_tensor(weight)) for weight in model.trainable_variables]
-    outputs, _ = model.stateless_call(fixed, model.non_trainable_variables, inputs)
-    return outputs
 
 
 def build_patch_discriminator(input_shape, image_shape, *, filters=(32, 64)):

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from scipy import stats
 
-from course_utils.layers import KLDivergence, Sampling
+from course_utils.layers import FreeBits, KLDivergence, Sampling
 
 MEAN = np.float32([[0.0, 0.0], [1.0, -2.0], [0.5, 0.1]])
 LOG_VAR = np.float32([[0.0, 0.0], [0.3, -1.0], [-2.0, 0.2]])
@@ -48,6 +48,20 @@ def test_kl_layer_refuses_negative_weights(weight):
 def test_kl_layer_refuses_different_shapes():
     with pytest.raises(ValueError, match="`log_var` must have the mean's shape"):
         KLDivergence()((MEAN, LOG_VAR[:, :1]))
+
+
+def test_free_bits_cost_each_unit_at_least_the_floor():
+    layer = FreeBits(0.4, weight=2.0)
+    layer((MEAN, LOG_VAR))
+    of_units = np.mean(MEAN**2 + np.exp(LOG_VAR) - 1 - LOG_VAR, axis=0) / 2
+    assert of_units.min() > 0.4
+    assert _numpy(layer.kl) == pytest.approx(of_units.sum(), rel=1e-6)
+    assert _numpy(sum(layer.losses)) == pytest.approx(2 * of_units.sum(), rel=1e-6)
+    layer((0.1 * MEAN, 0 * LOG_VAR))
+    assert _numpy(sum(layer.losses)) == pytest.approx(2 * 0.8) and _numpy(layer.kl) < 0.1
+    assert FreeBits.from_config(layer.get_config()).floor == 0.4
+    with pytest.raises(ValueError, match="`floor` must be non-negative and finite"):
+        FreeBits(-1.0)
 
 
 def test_samples_have_the_mean_and_variance_asked_for():
