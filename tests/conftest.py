@@ -27,3 +27,19 @@ def digits():
     """A few smooth random images: `(32, 28, 28, 1)` float32 in [0, 1]."""
     rng = np.random.default_rng(0)
     return np.repeat(np.repeat(rng.random((32, 7, 7, 1), dtype=np.float32), 4, axis=1), 4, axis=2)
+
+
+@pytest.fixture
+def on_few_digits(tmp_path, monkeypatch, digits):
+    """A function that has a module under `tools` train on 32 images for MNIST and store what it makes in `tmp_path`."""
+    from course_utils import checkpoints
+    from course_utils.data import Dataset
+
+    labels = np.arange(32, dtype=np.int32) % 10
+    sets = [part for n in (32, 6, 8) for part in (digits[:n], labels[:n])]
+
+    def prepare(module):
+        monkeypatch.setattr(module, "load", lambda name: Dataset(*sets, "few"))
+        monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+
+    return prepare

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from course_utils import checkpoints
 from course_utils.checkpoints import load_checkpoint, stored_table
-from course_utils.data import Dataset
 from course_utils.models import build_unet
 from tools import train_lesson_11 as module
 
@@ -13,12 +11,8 @@ COLUMNS = ("without skips", "without skips, on ink", "U-Net", "U-Net, on ink")
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch, digits):
-    labels = np.arange(32, dtype=np.int32) % 10
-    sets = [part for n in (32, 6, 8) for part in (digits[:n], labels[:n])]
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "load", lambda name: Dataset(*sets, "few"))
-    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+def recipe(monkeypatch, on_few_digits):
+    on_few_digits(module)
     for name, value in {"N_TRAIN": 32, "N_SINGLE": 32, "N_CLUTTER": 32, "EPOCHS": 2, "SEEDS": (2,)}.items():
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(module, "fast", lambda model: {"run_eagerly": True})  # to trace takes longer than a few steps

@@ -3,20 +3,14 @@
 import numpy as np
 import pytest
 
-from course_utils import checkpoints
 from course_utils.checkpoints import load_checkpoint
-from course_utils.data import Dataset
 from course_utils.models import build_pixel_cnn
 from tools import train_lesson_14 as module
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch, digits):
-    labels = np.arange(32, dtype=np.int32) % 10
-    sets = [part for n in (32, 6, 8) for part in (digits[:n], labels[:n])]
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "load", lambda name: Dataset(*sets, "few"))
-    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+def recipe(monkeypatch, on_few_digits):
+    on_few_digits(module)
     monkeypatch.setattr(module, "N_TRAIN", 32)
     monkeypatch.setattr(module, "N_BLOCKS", 1)
     monkeypatch.setattr(module, "fast", lambda model, steps: {"run_eagerly": True})

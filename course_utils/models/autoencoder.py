@@ -159,15 +159,9 @@ def build_conv_autoencoder(
             can't be halved, or Keras is set to `channels_first`.
     """
     image_shape, latent_dim, filters = check_widths(image_shape, latent_dim=latent_dim, filters=filters)
-    if not filters:
-        raise ValueError("`filters` must have an entry for each level, at least one. Received: filters=()")
+    check_halvings(image_shape, filters)
     if unpooling not in UNPOOLINGS:
         raise ValueError(f"`unpooling` must be one of {UNPOOLINGS}. Received: unpooling={unpooling!r}")
-    if any(side % 2 ** len(filters) for side in image_shape[:2]):
-        raise ValueError(
-            f"`image_shape` must have sides divisible by {2 ** len(filters)}, 2 for each of the {len(filters)} "
-            f"entries of `filters`. Received: image_shape={image_shape}"
-        )
     x = images = keras.Input(image_shape)
     positions = []
     for channels in filters:
@@ -217,3 +211,14 @@ def check_widths(image_shape, **widths):
         raise ValueError(f"`image_shape` must be (height, width, channels). Received: image_shape={image_shape!r}")
     lists = ("hidden", "filters")
     return shape, *((check_wholes if name in lists else check_whole)(name, value) for name, value in widths.items())
+
+
+def check_halvings(image_shape, filters):
+    """Raises a ValueError unless `filters` has an entry and the sides can be halved once for each."""
+    if not filters:
+        raise ValueError("`filters` must have an entry for each level, at least one. Received: filters=()")
+    if any(side % 2 ** len(filters) for side in image_shape[:2]):
+        raise ValueError(
+            f"`image_shape` must have sides divisible by {2 ** len(filters)}, 2 for each of the {len(filters)} "
+            f"entries of `filters`. Received: image_shape={image_shape}"
+        )

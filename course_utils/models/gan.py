@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from course_utils.checks import check_whole
-from course_utils.models.autoencoder import check_widths
+from course_utils.models.autoencoder import check_halvings, check_widths
 from course_utils.models.vae import VAE
 
 
@@ -200,13 +200,7 @@ def build_generator(latent_dim, *, filters=(64, 32), image_shape=(28, 28, 1)):
         networks, 2016, section 3.
     """
     image_shape, latent_dim, filters = check_widths(image_shape, latent_dim=latent_dim, filters=filters)
-    if not filters:
-        raise ValueError("`filters` must have an entry for each level, at least one. Received: filters=()")
-    if any(side % 2 ** len(filters) for side in image_shape[:2]):
-        raise ValueError(
-            f"`image_shape` must have sides divisible by {2 ** len(filters)}, 2 for each of the {len(filters)} "
-            f"entries of `filters`. Received: image_shape={image_shape}"
-        )
+    check_halvings(image_shape, filters)
     rows, columns = (side // 2 ** len(filters) for side in image_shape[:2])
     x = codes = keras.Input((latent_dim,))
     x = layers.Reshape((rows, columns, filters[0]))(layers.Dense(rows * columns * filters[0], use_bias=False)(x))

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from course_utils.layers import VectorQuantizer
-from course_utils.models.autoencoder import Autoencoder, check_widths
+from course_utils.models.autoencoder import Autoencoder, check_halvings, check_widths
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
@@ -80,13 +80,7 @@ def build_vq_vae(n_codes, *, code_dim=16, filters=(32, 64), image_shape=(28, 28,
         van den Oord, Vinyals & Kavukcuoglu, 2017, section 4.1; there the encoder has blocks, too, and they have ReLU.
     """
     image_shape, code_dim, filters = check_widths(image_shape, code_dim=code_dim, filters=filters)
-    if not filters:
-        raise ValueError("`filters` must have an entry for each level, at least one. Received: filters=()")
-    if any(side % 2 ** len(filters) for side in image_shape[:2]):
-        raise ValueError(
-            f"`image_shape` must have sides divisible by {2 ** len(filters)}, 2 for each of the {len(filters)} "
-            f"entries of `filters`. Received: image_shape={image_shape}"
-        )
+    check_halvings(image_shape, filters)
     resized = {"kernel_size": 4, "strides": 2, "padding": "same"}
     x = images = keras.Input(image_shape)
     for channels in filters:

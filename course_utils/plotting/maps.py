@@ -79,7 +79,8 @@ def point_clouds(clouds, values, label):
             else:
                 axis.set(xlabel="coordinate 1", ylabel="coordinate 2")
                 axis.set_aspect("equal", adjustable="datalim")
-        few = np.unique(values) if len(np.unique(values)) <= 10 else None  # such as the numbers of five runs
+        different = np.unique(values)
+        few = different if len(different) <= 10 else None  # such as the numbers of five runs
         figure.colorbar(drawn, ax=panels, label=label, shrink=0.8, ticks=few)
     return figure
 
