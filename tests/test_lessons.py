@@ -1,6 +1,7 @@
 """The tool behind `make run`, `make notebooks` and `make links`, on lessons of three cells in a folder of their own."""
 
 import base64
+import importlib.util
 import json
 import shutil
 import signal
@@ -72,6 +73,7 @@ expect("KL[p || q]", 0.25)
 
 # %% tags=["picture"]
 import base64
+import importlib.util
 picture = base64.b64decode("{base64.b64encode(_png()).decode()}")
 display({{"image/png": picture}}, metadata={{"image/png": {{"alt": "{ALT}"}}}}, raw=True)
 '''
@@ -212,7 +214,7 @@ def test_the_header_is_put_on_top_of_the_source(course, tmp_path):
         f"]({BADGE})\n\nIt prints and draws.\n\n**Time:** 40 minutes of reading and 50 of exercises." in opening.source
     )
     assert opening.source.count("a time not measured yet") == 2
-    assert setup.metadata["tags"] == ["setup"] and "--no-deps git+https://github.com/OWNER/" in setup.source
+    assert setup.metadata["tags"] == ["setup"] and setup.source == sources.setup_cell([])
     measured = {"seconds": 283, "quick_seconds": 41, "reading": 1}
     notebook = sources.read_source(source, measured)
     assert "40 minutes of reading" in notebook.cells[0].source, "the source's minutes, not stored ones"
@@ -221,11 +223,51 @@ def test_the_header_is_put_on_top_of_the_source(course, tmp_path):
     assert notebook.metadata["course"] == {"seconds": 283, "quick_seconds": 41, "reading": 40, "doing": 50}
 
 
-def test_on_colab_a_lesson_gets_the_packages_that_colab_lacks(course):
+def test_a_lesson_gets_the_packages_that_it_needs_besides(course):
     source = course("97_needy", "# %% [markdown]\n# # Needs a coder\n")
     source.write_text("# ---\n# jupyter:\n#   course: {needs: [constriction]}\n# ---\n\n" + source.read_text())
-    setup = sources.read_source(source).cells[1].source
-    assert "install --quiet --no-deps git+https://github.com/" in setup and setup.endswith(' constriction")')
+    assert sources.read_source(source).cells[1].source == sources.setup_cell(["constriction"])
+
+
+@pytest.fixture
+def opened_alone(course, tmp_path, monkeypatch):
+    """Runs a setup cell where some packages are here and others not; returns what it asked pip to install."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*here, needs=()):
+        found, asked = set(here), []
+
+        class Shell:
+            def run_line_magic(self, magic, line):
+                asked.append(line)
+                found.update({"course_utils", "constriction"})
+
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in found or None)
+        exec(sources.setup_cell(needs), {"get_ipython": Shell})
+        return asked
+
+    return run
+
+
+def test_the_setup_cell_does_nothing_where_all_is_here(opened_alone, tmp_path):
+    (tmp_path / "course_utils-1.0.0-py3-none-any.whl").touch()
+    assert opened_alone("course_utils", "constriction", needs=["constriction"]) == []
+
+
+def test_the_setup_cell_takes_a_wheel_before_the_repository(opened_alone, tmp_path):
+    sources.link("a/b")
+    assert opened_alone() == ["install --quiet --no-deps git+https://github.com/a/b"]
+    (tmp_path / "course_utils-1.0.0-py3-none-any.whl").touch()
+    assert opened_alone() == ["install --quiet --no-deps course_utils-1.0.0-py3-none-any.whl"]
+
+
+def test_the_setup_cell_fetches_what_is_missing_alone(opened_alone):
+    assert opened_alone("course_utils", needs=["constriction"]) == ["install --quiet --no-deps constriction"]
+
+
+def test_the_setup_cell_says_what_to_upload_while_there_is_no_repository(opened_alone):
+    with pytest.raises(ModuleNotFoundError, match=r"Upload course_utils-….whl beside this notebook"):
+        opened_alone()
 
 
 def test_build_stores_notebook_picture_and_tables(course, tmp_path, capsys):
@@ -384,7 +426,7 @@ def test_link_rewrites_readme_notebooks_and_the_one_url(course, tmp_path, capsys
     sources.link("someone-else/my.course")
     stored = json.loads(sources.stored_path(source).read_text())
     assert "github/someone-else/my.course/blob/main/notebooks/91_small.ipynb" in "".join(stored["cells"][0]["source"])
-    assert "git+https://github.com/someone-else/my.course" in "".join(stored["cells"][1]["source"])
+    assert '"git+https://github.com/someone-else/my.course"' in "".join(stored["cells"][1]["source"])
     assert sources.read_source(source).cells[1].source == "".join(stored["cells"][1]["source"])
     assert sources.repository() == "https://github.com/someone-else/my.course"
     assert "git clone https://github.com/someone-else/my.course.git" in readme.read_text()
@@ -392,10 +434,27 @@ def test_link_rewrites_readme_notebooks_and_the_one_url(course, tmp_path, capsys
     assert "now point at https://github.com/someone-else/my.course" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [None, "", "course", "a/b/c", "https://github.com/a/b"])
+@pytest.mark.parametrize("name", ["course", "a/b/c", "https://github.com/a/b"])
 def test_link_refuses_what_is_no_repository(course, name):
     with pytest.raises(SystemExit, match="REPO must be owner/name"):
         sources.link(name)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://github.com/me/my-course.git", "git@github.com:me/my-course.git", "https://github.com/me/my-course"],
+)
+def test_link_takes_the_repository_from_gits_origin(course, tmp_path, address):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", address], check=True)
+    sources.link()
+    assert sources.repository() == "https://github.com/me/my-course"
+
+
+def test_link_without_an_origin_asks_for_the_name(course, tmp_path):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    with pytest.raises(SystemExit, match="make links REPO=owner/name"):
+        sources.link()
 
 
 def test_an_unknown_lesson_names_those_there_are(course):

@@ -206,8 +206,8 @@ def wrong_links(notebook, name):
     if badge not in notebook.cells[0].source:
         yield f"no badge to {badge}"
     setup = [cell.source for cell in _code(notebook) if "setup" in _tags(cell)]
-    if len(setup) != 1 or f"--no-deps git+{repository}" not in setup[0]:
-        yield f"no single setup cell that installs git+{repository} with --no-deps"
+    if len(setup) != 1 or setup[0] != sources.setup_cell(notebook.metadata.get("course", {}).get("needs", [])):
+        yield "no single setup cell that fetches the course's package"
     for source in setup:
         if re.search(r"install[^\n]*\b(tensorflow|keras|numpy)\b", source):
             yield "the setup cell touches Colab's own packages"
@@ -338,7 +338,7 @@ def faultless():
     name = url.removeprefix("https://github.com/")
     badge = f"https://colab.research.google.com/github/{name}/blob/main/notebooks/99_fixture.ipynb"
     cells = [nbformat.v4.new_markdown_cell(f"# Title\n\n[![Open in Colab](badge.svg)]({badge})")]
-    cells.append(_cell(f"%pip install --quiet --no-deps git+{url}", tags=["setup"]))
+    cells.append(_cell(sources.setup_cell([]), tags=["setup"]))
     cells.append(_cell("start()", "Here we go\n"))
     cells += [_cell(f"{x} = ex.{x}.check({x})", f"○ {x}: not attempted yet.\n", [CHECKED]) for x in "abc"]
     expectation = {"what": "x", "value": 1.0, "met": True, "bound": "at least 0"}
@@ -421,7 +421,7 @@ def _printing(text):
         (_code_is("def t(m, *, c):\n    m.fit(validation_data=c)\nt(1, c=(x_test, y))"), "holds x_test"),
         (lambda book: book.cells[0].update(source=book.cells[0].source.replace("99_", "98_")), "no badge"),
         (lambda book: book.cells[0].update(source=book.cells[0].source.replace("github/", "github/x")), "no badge"),
-        (lambda book: book.cells[1].update(source=book.cells[1].source.replace("--no-deps ", "")), "--no-deps"),
+        (lambda book: book.cells[1].update(source=book.cells[1].source.replace("--no-deps ", "")), "no single setup"),
         (lambda book: book.cells[1].update(source=book.cells[1].source + "\n%pip install -U numpy"), "Colab's own"),
     ],
 )

@@ -123,8 +123,9 @@ def code_cells(notebook):
 
 
 def seen_code(notebook, *, quick):
-    """What a run sees of the cells' code: no comments, and what stands after `quick=` only if `quick`."""
-    trees = [ast.parse(cell.source) for cell in code_cells(notebook)]
+    """What a run sees of the lesson's code: no comments, and what stands after `quick=` only if `quick`."""
+    cells = [cell for cell in code_cells(notebook) if "setup" not in cell.metadata.get("tags", [])]
+    trees = [ast.parse(cell.source) for cell in cells]
     for call in (node for tree in trees if not quick for node in ast.walk(tree)):
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "budget":
             call.keywords = [keyword for keyword in call.keywords if keyword.arg != "quick"]

@@ -1,6 +1,7 @@
 """The lessons' sources, the header that each build puts on top of them, and the one URL that the header points to."""
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -10,10 +11,24 @@ import nbformat
 
 ROOT = Path(__file__).parents[1]
 
-SETUP = """import sys
+PLACEHOLDER = "https://github.com/OWNER/"
 
-if "google.colab" in sys.modules:  # Colab fetches the course's package and keeps its own TensorFlow and NumPy
-    get_ipython().run_line_magic("pip", "install --quiet --no-deps {packages}")"""
+SETUP = """import importlib
+from importlib.util import find_spec
+from pathlib import Path
+
+# Fetches what is not here yet: the course's package, from a wheel beside this notebook or else from its repository.
+wheels = [str(path) for folder in (Path(), Path("/content")) for path in folder.glob("course_utils-*.whl")]
+wanted = {wanted}
+missing = [source for name, source in wanted.items() if source and find_spec(name) is None]
+if missing:  # these alone: the TensorFlow and the NumPy that are here stay as they are
+    get_ipython().run_line_magic("pip", "install --quiet --no-deps " + " ".join(missing))
+    importlib.invalidate_caches()
+if find_spec("course_utils") is None:
+    raise ModuleNotFoundError(
+        "The course's package is not here. Upload course_utils-….whl beside this notebook (on Colab: into /content), "
+        "then run this cell again. `make handout` in the course's folder makes the file."
+    )"""
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
 
@@ -69,11 +84,21 @@ def header(opening, name, course):
     minutes = {key: course.get(key, "?") for key in ("reading", "doing")}
     runs = {"full": in_words(course.get("seconds")), "quick": in_words(course.get("quick_seconds"))}
     pieces = [title, BADGE.format(address=address), rest.strip(), TIME.format(**minutes, **runs)]
-    packages = " ".join([f"git+{repository()}", *course.get("needs", [])])
     return [
         nbformat.v4.new_markdown_cell("\n\n".join(pieces)),
-        nbformat.v4.new_code_cell(SETUP.format(packages=packages), metadata={"tags": ["setup"]}),
+        nbformat.v4.new_code_cell(setup_cell(course.get("needs", [])), metadata={"tags": ["setup"]}),
     ]
+
+
+def setup_cell(needs):
+    """The code that makes a notebook run wherever it was opened, alone or with the course around it.
+
+    Args:
+        needs: names of packages that the lesson imports and Colab lacks.
+    """
+    known = "None" if repository().startswith(PLACEHOLDER) else f'"git+{repository()}"'
+    entries = [f'"course_utils": wheels[0] if wheels else {known}', *(f'"{name}": "{name}"' for name in needs)]
+    return SETUP.replace("{wanted}", "{" + ", ".join(entries) + "}")
 
 
 def in_words(seconds):
@@ -93,13 +118,35 @@ def repository():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 
 
-def link(name):
-    """Points every badge, setup cell and command at the GitHub repository `owner/name`."""
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name or ""):
+def link(name=None):
+    """Points every badge, setup cell and command at the GitHub repository `owner/name`, by default git's `origin`."""
+    name = name or origin()
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         sys.exit(f"REPO must be owner/name. Received: {name!r}")
     old = re.escape(repository().removeprefix("https://github.com/"))
-    linked = rf"(?<=github\.com/){old}(?![\w-])|(?<=google\.com/github/){old}(?![\w-])"
-    places = [ROOT / "pyproject.toml", ROOT / "README.md", *(ROOT / "notebooks").glob("*.ipynb")]
+    places = [ROOT / "pyproject.toml", ROOT / "README.md"]
     for path in places:
-        path.write_text(re.sub(linked, name, path.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"{len(places)} files now point at https://github.com/{name}")
+        text = re.sub(rf"(?<=github\.com/){old}(?![\w-])", name, path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+    stored = [source for source in find_lessons() if stored_path(source).is_file()]
+    for source in stored:
+        renew_header(source)
+    print(f"{len(places) + len(stored)} files now point at https://github.com/{name}")
+
+
+def origin():
+    """`owner/name` of the GitHub repository that git's remote `origin` points to."""
+    asked = subprocess.run(["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True)
+    found = re.fullmatch(r".*github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?/?", asked.stdout.strip())
+    if not found:
+        sys.exit("git's remote `origin` is no GitHub repository, so say which it is: make links REPO=owner/name")
+    return found[1]
+
+
+def renew_header(source):
+    """Puts badge, times and setup cell anew on top of a stored notebook, and touches nothing else."""
+    stored = nbformat.read(stored_path(source), as_version=4)
+    fresh = read_source(source, stored.metadata.get("course"))
+    for cell, new in zip(stored.cells[:2], fresh.cells[:2]):
+        cell.source = new.source
+    nbformat.write(stored, stored_path(source))
