@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make lock
+# make run · make test · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make handout · make report SUBMISSIONS=folder · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 BIN := .venv/bin
@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests lab notebooks text links checkpoints seeds bench lock
+.PHONY: run test unit notebook-tests lab notebooks text links handout report checkpoints seeds bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
@@ -49,6 +49,14 @@ text: $(INSTALLED)
 
 links: $(INSTALLED)
 	$(BIN)/python -m tools.lessons link --repo "$(REPO)"
+
+# One zip for a learning platform: the package as a wheel, the notebooks without outputs and answers, a README.
+handout: $(INSTALLED)
+	$(BIN)/python -m tools.handout
+
+# Each student's outcome in each exercise, from a folder of handed-in notebooks. OPTIONS: see --help.
+report: $(INSTALLED)
+	$(BIN)/python -m tools.report "$(SUBMISSIONS)" $(OPTIONS)
 
 # Trained models of lessons 09 (with scores), 11, 14 and 15; skips what is there, goes on where it was interrupted. OPTIONS: see --help.
 checkpoints: $(INSTALLED)
