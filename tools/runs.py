@@ -130,6 +130,8 @@ async def peak_memory(client):
     ask = r"int(__import__('re').search(r'VmHWM:\s+(\d+) kB', open('/proc/self/status').read())[1]) // 2**10"
     if sys.platform == "darwin":
         ask = "__import__('resource').getrusage(0).ru_maxrss // 2**20"
+    elif sys.platform == "win32":
+        ask = "__import__('psutil').Process().memory_info().peak_wset // 2**20"
     message = client.kc.execute("", silent=True, user_expressions={"peak": ask})
     while True:
         reply = await client.kc.get_shell_msg(timeout=60)
