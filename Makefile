@@ -1,9 +1,11 @@
-# make run · make test · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make handout · make report SUBMISSIONS=folder · make lock
+# make run · make test · make test-colab · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make handout · make report SUBMISSIONS=folder · make lock
 PYTHON ?= python3
 PROFILE ?= quick
+PYTHON313 ?= python3.13
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 BENCH := benchmarks/.venv
+COLAB := .venv-colab
 LESSON_OPTION := $(if $(LESSON),--lesson $(LESSON))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 NOTEBOOKS := $(if $(LESSON),$(or $(wildcard notebooks/$(LESSON)_*.ipynb),notebooks/$(LESSON).ipynb),notebooks)
@@ -15,7 +17,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests lab notebooks text links handout report checkpoints seeds bench lock
+.PHONY: run test unit notebook-tests test-colab lab notebooks text links handout report checkpoints seeds bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
@@ -37,6 +39,11 @@ notebook-tests: export COURSE_PROFILE = quick
 notebook-tests: $(INSTALLED)
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && COURSE_CACHE=$$cache $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadscope $(NOTEBOOKS)
+
+# Colab's versions, and each notebook opened alone. It needs Python 3.13, which Debian 13 has: apt-get install python3-venv git.
+test-colab: $(INSTALLED) $(COLAB)/.installed
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(BIN)/python -m tools.handout --wheel-only $$folder && \
+	$(COLAB)/bin/python tools/colab.py --wheel $$folder/*.whl --repository . $(sort $(wildcard notebooks/[0-9]*.ipynb))
 
 lab: $(INSTALLED)
 	$(BIN)/jupyter lab notebooks
@@ -85,6 +92,11 @@ $(INSTALLED): requirements.txt constraints/tested.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints/tested.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(COLAB)/.installed: constraints/colab.txt
+	$(PYTHON313) -m venv $(COLAB)
+	$(COLAB)/bin/pip install --quiet --disable-pip-version-check -r constraints/colab.txt nbclient nbformat tqdm pillow
 	touch $@
 
 $(BENCH)/.installed: benchmarks/requirements.txt constraints/tested.txt

@@ -1,5 +1,6 @@
 """Makes build/handout.zip, all that a learning platform needs: the package, the notebooks without answers, a README."""
 
+import argparse
 import re
 import subprocess
 import sys
@@ -33,6 +34,12 @@ With a network the lessons fetch all of MNIST, once; without one they go on with
 
 
 def main():
+    parser = argparse.ArgumentParser(prog="python -m tools.handout", description=__doc__)
+    parser.add_argument("--wheel-only", type=Path, metavar="FOLDER", help="build the package's wheel there, and no zip")
+    options = parser.parse_args()
+    if options.wheel_only:
+        build_wheel(options.wheel_only)
+        return
     path = sources.ROOT / "build" / "handout.zip"
     path.parent.mkdir(exist_ok=True)
     write(path)
