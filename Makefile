@@ -80,12 +80,13 @@ seeds: $(INSTALLED)
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python benchmarks/throughput.py
 
-# What the course is tested with: everything that the ranges in requirements.txt resolve to today.
+# What the course is tested with: everything that the ranges in requirements.txt resolve to today, for all Pythons and systems.
+lock: export UV_DEFAULT_INDEX = https://pypi.org/simple
 lock:
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv $$folder && \
-	$$folder/bin/pip install --quiet -r requirements.txt && \
-	{ echo "# Made by \`make lock\` with $$($$folder/bin/python --version); every install of the course uses it."; \
-	  $$folder/bin/pip freeze; } > constraints/tested.txt
+	$$folder/bin/pip install --quiet uv && $$folder/bin/uv lock --upgrade && \
+	{ echo "# Made by \`make lock\` from uv.lock; every install of the course uses it."; \
+	  $$folder/bin/uv export --quiet --frozen --no-hashes --no-emit-project --no-annotate --no-header; } > constraints/tested.txt
 
 $(INSTALLED): requirements.txt constraints/tested.txt pyproject.toml
 	@$(PYTHON) -c "$$CHECK_PYTHON"

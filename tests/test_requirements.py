@@ -1,5 +1,6 @@
-"""The three lists of what the course needs agree: pyproject.toml, requirements.txt, constraints/tested.txt."""
+"""The lists of what the course needs agree: pyproject.toml, requirements.txt, constraints/tested.txt, uv.lock."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,7 +16,9 @@ def _listed(text):
 
 REQUIREMENTS = _listed((ROOT / "requirements.txt").read_text(encoding="utf-8"))
 TESTED = _listed((ROOT / "constraints" / "tested.txt").read_text(encoding="utf-8"))
-PACKAGE = _listed("\n".join(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGE = _listed("\n".join(PROJECT["project"]["dependencies"]))
+LOCK = (ROOT / "uv.lock").read_text(encoding="utf-8")
 
 
 def _floor(requirement):
@@ -34,3 +37,13 @@ def test_what_was_tested_lies_in_the_ranges():
         assert requirement.specifier.contains(version), (
             f"{name}: {version} was tested, {requirement.specifier} is asked"
         )
+
+
+def test_uv_installs_what_the_requirements_list():
+    assert _listed("\n".join(PROJECT["dependency-groups"]["dev"])) == REQUIREMENTS
+
+
+def test_uv_locks_what_was_tested_from_the_public_index():
+    locked = {(part["name"], part.get("version")) for part in tomllib.loads(LOCK)["package"]}
+    assert locked - {("course-utils", None)} == {(name, _floor(part)) for name, part in TESTED.items()}
+    assert set(re.findall(r"https?://([^/\"]+)", LOCK)) == {"pypi.org", "files.pythonhosted.org"}
