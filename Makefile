@@ -37,7 +37,7 @@ unit: $(INSTALLED)
 
 notebook-tests: export COURSE_PROFILE = quick
 notebook-tests: $(INSTALLED)
-	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && COURSE_CACHE=$$cache $(BIN)/python -m pytest \
+	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && COURSE_CACHE=$$cache $(BIN)/python -m pytest -p tools.nbval_twice \
 	  --nbval-lax --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadscope $(NOTEBOOKS)
 
 # Colab's versions, and each notebook opened alone. It needs Python 3.13, which Debian 13 has: apt-get install python3-venv git.

@@ -206,6 +206,27 @@ def test_a_kernel_that_dies_is_recorded(course):
     assert "kernel died" in record["error"] and record["heading"] == "Dies"
 
 
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_kernel_that_does_not_start_is_started_once_more_and_said(course, monkeypatch, capsys, deaths):
+    start, started = runs.NotebookClient.async_start_new_kernel, []
+
+    async def start_and_kill(client, **kwargs):
+        await start(client, **kwargs)
+        started.append(client)
+        if len(started) <= deaths:
+            client.km.provisioner.process.kill()
+
+    monkeypatch.setattr(runs.NotebookClient, "async_start_new_kernel", start_and_kill)
+    _, record = runs.run_alone(course("94_tiny", "# %% [markdown]\n# # Tiny\n\n# %%\nprint(1)\n"), "quick")
+    said = capsys.readouterr().err
+    assert "94_tiny: its kernel did not start (Kernel died before replying" in said and "started once more" in said
+    assert len(started) == 2
+    if deaths == 1:
+        assert record["error"] is None
+    else:
+        assert record["error"].startswith("its kernel did not start, twice: Kernel died")
+
+
 def test_the_header_is_put_on_top_of_the_source(course, tmp_path):
     source = tmp_path / "notebooks" / "src" / "91_small.py"
     opening, setup = sources.read_source(source).cells[:2]

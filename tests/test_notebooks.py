@@ -13,9 +13,10 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from nbval import kernel
 from nbval.plugin import get_sanitize_patterns
 
-from tools import sources, tables
+from tools import nbval_twice, sources, tables
 from tools.facts import MIME, facts
 
 ROOT = Path(__file__).parents[1]
@@ -500,6 +501,22 @@ def test_wrong_outputs_fail(validated, name, stored, printed):
 def test_a_cell_never_run_passes_nbval_and_is_caught_here(validated):
     assert validated["never_run"] is None
     assert len(list(not_run(_read(FIXTURES / "never_run.ipynb")))) == 2
+
+
+def test_a_kernel_of_nbval_that_does_not_start_is_started_once_more_and_said(monkeypatch):
+    def start(deaths):
+        if deaths:
+            deaths.pop()
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return "a kernel"
+
+    monkeypatch.setattr(nbval_twice, "start", start)
+    assert kernel.start_new_kernel is nbval_twice.start_twice
+    with pytest.warns(UserWarning, match=r"did not start \(Kernel didn't respond in 60 seconds\) and is started once"):
+        assert kernel.start_new_kernel(["once"]) == "a kernel"
+    with pytest.warns(UserWarning), pytest.raises(RuntimeError, match="didn't respond"):
+        kernel.start_new_kernel(["once", "twice"])
+    assert "-p tools.nbval_twice" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_fixtures_are_no_lessons():

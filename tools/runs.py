@@ -64,24 +64,25 @@ async def execute(notebook, name, profile, progress, environment):
     record = {"profile": profile, "error": None, "heading": "", "peak_mib": 0}
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as cache:  # nothing to resume: a run is one whole run
-        async with kernel(notebook, {**environment, "COURSE_CACHE": cache}) as client:
-            try:
-                for index in code:
-                    record["heading"] = heading_above(notebook.cells, index)
-                    progress.reaches(name, record["heading"])
-                    await client.async_execute_cell(notebook.cells[index], index)
-                    progress.update(1)
-                    done += 1
-            except CellExecutionError as error:
-                record["error"] = f"{error.ename}: {error.evalue}"
-            except DeadKernelError:
-                if asyncio.current_task().cancelling():  # an interrupt, which nbclient takes for a dead kernel
-                    raise asyncio.CancelledError from None
-                record["error"] = "the kernel died; was there enough memory?"
-            else:
-                record["heading"] = ""
-            if await client.km.is_alive():
+        try:
+            async with kernel({**environment, "COURSE_CACHE": cache}, notebook, name, progress) as client:
+                try:
+                    for index in code:
+                        record["heading"] = heading_above(notebook.cells, index)
+                        progress.reaches(name, record["heading"])
+                        await client.async_execute_cell(notebook.cells[index], index)
+                        progress.update(1)
+                        done += 1
+                    record["heading"] = ""
+                except CellExecutionError as error:
+                    record["error"] = f"{error.ename}: {error.evalue}"
                 record["peak_mib"] = await peak_memory(client)
+        except DeadKernelError:
+            if asyncio.current_task().cancelling():  # an interrupt, which nbclient takes for a dead kernel
+                raise asyncio.CancelledError from None
+            record["error"] = "the kernel died; was there enough memory?"
+        except NotStarted as error:
+            record["error"] = str(error)
     record["seconds"] = round(time.monotonic() - start)
     record.update(results_of(notebook))
     progress.leaves(name, verdict(record), left=len(code) - done)
@@ -95,22 +96,38 @@ def results_of(notebook):
     return {"met": sum(met), "missed": len(met) - sum(met), "embedded": embedded}
 
 
+class NotStarted(RuntimeError):
+    """A kernel that did not start when it was asked twice."""
+
+
 @asynccontextmanager
-async def kernel(notebook, environment):
+async def kernel(environment, notebook, name, progress):
     """A client with its own kernel. (nbclient's own way takes the interrupt for itself and ends one kernel only.)"""
     quiet = ["--log-level=CRITICAL"]  # of the kernel itself, which else has a word on its transport and its end
     client = NotebookClient(notebook, timeout=None, coalesce_streams=True, extra_arguments=quiet)
     client.resources = {"metadata": {"path": str(sources.ROOT / "notebooks")}}
     client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": SilentOutput}}
-    client.create_kernel_manager()
     try:
-        await client.async_start_new_kernel(env=environment)
-        await client.async_start_new_kernel_client()
+        if trouble := await start(client, environment):
+            progress.say(f"{name}: its kernel did not start ({trouble}) and is started once more")
+            if trouble := await start(client, environment):
+                raise NotStarted(f"its kernel did not start, twice: {trouble}")
         yield client
     finally:
         if client.kc:
             client.kc.stop_channels()
-        await client.km.shutdown_kernel(now=True)
+        if client.km:
+            await client.km.shutdown_kernel(now=True)
+
+
+async def start(client, environment):
+    """Starts a client's kernel; returns what went wrong, or None."""
+    client.create_kernel_manager()
+    await client.async_start_new_kernel(env=environment)
+    try:
+        await client.async_start_new_kernel_client()
+    except RuntimeError as error:  # it ended, or said nothing for a minute
+        return error
 
 
 class SilentOutput(OutputWidget):
@@ -168,7 +185,11 @@ class Progress:
         self.places.pop(name, None)
         self.update(left)
         self.show_places()
-        self.bar.write(f"{name}: {outcome}", file=sys.stderr)
+        self.say(f"{name}: {outcome}")
+
+    def say(self, line):
+        """Writes a line above the bar."""
+        self.bar.write(line, file=sys.stderr)
 
 
 def code_of(notebook):
