@@ -59,12 +59,13 @@ def save_checkpoint(model, name, log):
         raise ValueError(f"`log` must have one number per epoch in each column. Received the shapes {received}")
     weights_file, log_file = files(name)
     weights_file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(log_file) as unfinished, open(unfinished, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(log)
-        table.writerows([f"{value:.6g}" for value in row] for row in zip(*columns))
-    with replacing(weights_file) as unfinished:  # last: where it is, all is there
-        np.savez_compressed(unfinished, **{f"weight_{i}": weight for i, weight in enumerate(weights)})
+    # The log is put in place first, the weights last: where they are, all is there.
+    with replacing(weights_file) as unfinished_weights, replacing(log_file) as unfinished_log:
+        np.savez_compressed(unfinished_weights, **{f"weight_{i}": weight for i, weight in enumerate(weights)})
+        with open(unfinished_log, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(log)
+            table.writerows([f"{value:.6g}" for value in row] for row in zip(*columns))
 
 
 def load_checkpoint(model, name):

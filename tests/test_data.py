@@ -74,6 +74,9 @@ def served(tmp_path, monkeypatch, small_mnist):
             self.send_response(200)
             self.send_header("Content-Length", str(len(server.archive)))
             self.end_headers()
+            if word == "stall":  # the network is gone in the middle
+                self.wfile.write(server.archive[:1000])
+                return server.ended.wait(20)
             content = {"cut": server.archive[:1000], "altered": server.archive[:-1] + b"x"}.get(word, server.archive)
             return self.wfile.write(content)
 
@@ -155,7 +158,7 @@ def test_a_download_is_kept_whole(nothing_stored, served):
     assert len(data.load("mnist").x_train) == 27 and served.requests == ["good"]
 
 
-@pytest.mark.parametrize("trouble", ["missing", "cut", "altered", "hang"])
+@pytest.mark.parametrize("trouble", ["missing", "cut", "stall", "altered", "hang"])
 def test_a_download_is_tried_twice_more(nothing_stored, served, monkeypatch, trouble):
     monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 0.3)
     served.answers = [trouble, trouble, "good"]
@@ -170,6 +173,7 @@ def test_a_download_is_tried_twice_more(nothing_stored, served, monkeypatch, tro
         ("missing", r"404: Not Found; is there a network\?"),
         ("cut", r"1000 bytes read, \d+ more expected.*; is there a network\?"),
         ("altered", "what came is another file, by its checksum"),
+        ("stall", r"timed out; is there a network\?"),
         ("hang", r"timed out; is there a network\?"),
     ],
 )

@@ -1,11 +1,6 @@
 """Fits that go on after an interruption, and fits that end since they came to no number."""
 
 import os
-import random
-import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -270,42 +265,6 @@ def test_interrupted_while_writing_the_previous_state_stays_whole(monkeypatch):
         _fit(_dense(), Break())
     assert len(_stored()) == 1
     assert _first_epoch(_dense()) == 2
-
-
-KILLED = """
-import keras, numpy as np
-from course_utils import training
-images = np.random.default_rng(0).random((96, 4, 4, 1), dtype=np.float32)
-class Say(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        print("step", flush=True)
-model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Dense(300), keras.layers.Dense(1)])
-model.compile("adam", "mse")
-history = model.fit(
-    images, images, batch_size=12, epochs=EPOCHS, verbose=0, callbacks=[*training.callbacks("killed"), *MORE(Say)]
-)
-"""
-
-
-def test_a_kernel_that_is_killed_at_any_moment_leaves_a_state_to_go_on_from(capsys):
-    """In a process of its own, some steps after the first epoch; the operating system ends it without a word."""
-    source = "import os\nEPOCHS = 6\nMORE = lambda say: [say()]\n" + KILLED
-    process = subprocess.Popen(
-        [sys.executable, "-c", source], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    steps = random.Random().randint(10, 40)  # eight an epoch
-    for _ in range(steps):
-        while "step" not in process.stdout.readline():
-            assert process.poll() is None
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-    names = {"EPOCHS": 6, "MORE": lambda say: []}
-    exec(compile(KILLED, "a lesson", "exec"), names)
-    assert names["history"].epoch == list(range(6))
-    said = re.search(r"going on after epoch (\d+)", capsys.readouterr().out)
-    assert said and int(said[1]) >= (steps - 1) // 8
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: b"", lambda whole: b"nonsense"])
