@@ -3,6 +3,7 @@
 import base64
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import struct
@@ -254,6 +255,8 @@ def test_a_lesson_gets_the_packages_that_it_needs_besides(course):
 def opened_alone(course, tmp_path, monkeypatch):
     """Runs a setup cell where some packages are here and others not; returns what it asked pip to install."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "")  # so that what the cell sets is undone
+    monkeypatch.delenv("KERAS_BACKEND")
 
     def run(*here, needs=()):
         found, asked = set(here), []
@@ -289,6 +292,25 @@ def test_the_setup_cell_fetches_what_is_missing_alone(opened_alone):
 def test_the_setup_cell_says_what_to_upload_while_there_is_no_repository(opened_alone):
     with pytest.raises(ModuleNotFoundError, match=r"Upload course_utils-….whl beside this notebook"):
         opened_alone()
+
+
+def test_the_setup_cell_chooses_jax_where_there_is_no_tensorflow(opened_alone):
+    opened_alone("course_utils", "tensorflow")
+    assert "KERAS_BACKEND" not in os.environ
+    opened_alone("course_utils")
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    os.environ["KERAS_BACKEND"] = "torch"
+    opened_alone("course_utils")
+    assert os.environ["KERAS_BACKEND"] == "torch", "what somebody has chosen stays"
+
+
+def test_with_another_backend_lessons_that_need_tensorflow_are_left_out_and_say_so(course, monkeypatch, capsys):
+    source = course("92_tensorflow", "# %% [markdown]\n# # Tapes\n\n# %%\nimport tensorflow as tf\n")
+    assert "Some cells are TensorFlow's own" in sources.read_source(source).cells[0].source
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    lessons.run(None, "quick", 1)
+    said = capsys.readouterr().out
+    assert "Left out, since they need TensorFlow: 92" in said and "91_small" in said and "92_tensorflow" not in said
 
 
 def test_build_stores_notebook_picture_and_tables(course, tmp_path, capsys):

@@ -17,6 +17,10 @@ def run(number, profile, jobs):
     folder = sources.ROOT / "build"
     folder.mkdir(exist_ok=True)
     lessons, records = sources.find_lessons(number), {}
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        left_out = [source for source in lessons if sources.needs_tensorflow(sources.read_source(source))]
+        print(f"Left out, since they need TensorFlow: {', '.join(source.stem[:2] for source in left_out) or 'none'}")
+        lessons = [source for source in lessons if source not in left_out]
 
     def finished(source, notebook, record):
         tidy(notebook)

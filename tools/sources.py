@@ -14,9 +14,12 @@ ROOT = Path(__file__).parents[1]
 PLACEHOLDER = "https://github.com/OWNER/"
 
 SETUP = """import importlib
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
+if find_spec("tensorflow") is None:  # as on Colab's TPU runtime
+    os.environ.setdefault("KERAS_BACKEND", "jax")
 # Fetches what is not here yet: the course's package, from a wheel beside this notebook or else from its repository.
 wheels = [str(path) for folder in (Path(), Path("/content")) for path in folder.glob("course_utils-*.whl")]
 wanted = {wanted}
@@ -36,6 +39,12 @@ TIME = """**Time:** {reading} minutes of reading and {doing} of exercises. All c
 (Colab's free CPU runtime has two cores as well; not measured there), in {quick} in the *quick profile*. That one,
 `COURSE_PROFILE=quick`, takes the built-in data and shorter trainings: its numbers are worse and have bounds of their
 own, and the text describes the full run."""
+
+RUNTIME = {
+    True: "**Runtime:** CPU or GPU. Some cells are TensorFlow's own, which Colab's TPU runtime does not have.",
+    False: "**Runtime:** CPU, GPU, or Colab's TPU runtime, which has JAX instead of TensorFlow. Keras takes either "
+    "(tested with JAX on a CPU, not on a TPU).",
+}
 
 
 def find_lessons(number=None):
@@ -63,7 +72,7 @@ def read_source(source, measured=None):
     """
     notebook = jupytext.read(source)
     course = {**(measured or {}), **notebook.metadata.get("course", {})}
-    notebook.cells[:1] = header(notebook.cells[0].source, source.stem, course)
+    notebook.cells[:1] = header(notebook.cells[0].source, source.stem, course, needs_tensorflow(notebook))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"  # the same at every build, so that stored notebooks differ where they changed
     notebook.metadata = nbformat.from_dict(
@@ -76,14 +85,19 @@ def read_source(source, measured=None):
     return notebook
 
 
-def header(opening, name, course):
+def needs_tensorflow(notebook):
+    """Whether a lesson has cells that no other backend of Keras can run."""
+    return any("import tensorflow" in cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+def header(opening, name, course, tensorflow):
     """The first two cells: the source's opening with the badge under its title and the times below, and the setup."""
     title, _, rest = opening.partition("\n")
     owner_and_name = repository().removeprefix("https://github.com/")
     address = f"https://colab.research.google.com/github/{owner_and_name}/blob/main/notebooks/{name}.ipynb"
     minutes = {key: course.get(key, "?") for key in ("reading", "doing")}
     runs = {"full": in_words(course.get("seconds")), "quick": in_words(course.get("quick_seconds"))}
-    pieces = [title, BADGE.format(address=address), rest.strip(), TIME.format(**minutes, **runs)]
+    pieces = [title, BADGE.format(address=address), rest.strip(), TIME.format(**minutes, **runs), RUNTIME[tensorflow]]
     return [
         nbformat.v4.new_markdown_cell("\n\n".join(pieces)),
         nbformat.v4.new_code_cell(setup_cell(course.get("needs", [])), metadata={"tags": ["setup"]}),
