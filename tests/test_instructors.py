@@ -1,39 +1,29 @@
-"""What docs/instructors.md says of the lessons is what their sources say."""
+"""The plans of docs/instructors.md add up, and teach nothing before what it builds on."""
 
 import re
 
-import jupytext
 import pytest
 
-from tools import sources
+from tools import sources, tables
 
 GUIDE = (sources.ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| (\d\d) .*?\| (\d+) \| (\d+) \| ([\d, ]*)\|$", GUIDE, re.M)
+LESSONS = {name[:2]: notebook for name, notebook in tables.stored_notebooks()}
 
 
-def _course(source):
-    return jupytext.read(source).metadata["course"]
+@pytest.mark.parametrize(("hours", "number"), [("Two", 2), ("Six", 6), ("Twelve", 12)])
+def test_a_plan_adds_up_and_teaches_nothing_before_what_it_builds_on(hours, number):
+    section = GUIDE.split(f"**{hours} hours**")[1].split("**")[0]
+    plan = re.findall(r"^\| (\d\d) \| (all|read) \| (\d+) \|$", section, re.M)
+    taught = set()
+    for lesson, part, given in plan:
+        course = LESSONS[lesson].metadata["course"]
+        assert int(given) == course["reading"] + (course["doing"] if part == "all" else 0), lesson
+        assert set(tables.builds_on(LESSONS[lesson])) <= taught, lesson
+        taught.add(lesson)
+    assert number - 0.5 <= sum(int(given) for *_, given in plan) / 60 <= number
 
 
-@pytest.mark.parametrize("source", sources.find_lessons(), ids=lambda path: path.stem)
-def test_each_lesson_has_its_minutes_and_what_it_builds_on(source):
-    (row,) = [row for row in ROWS if row[0] == source.stem[:2]]
-    course = _course(source)
-    assert row[1:3] == (str(course["reading"]), str(course["doing"]))
-    (needs,) = re.findall(r"^# \*\*You need\*\* (.*?)(?:\n#\n|\n#$)", source.read_text(encoding="utf-8"), re.M | re.S)
-    assert set(re.findall(r"\d\d", row[3])) == set(re.findall(r"\b[01]\d\b", needs.split(";")[0])), needs
-
-
-@pytest.mark.parametrize("hours", ["Two", "Six", "Twelve"])
-def test_a_plan_adds_up_and_teaches_nothing_before_what_it_builds_on(hours):
-    minutes = {row[0]: (int(row[1]), int(row[1]) + int(row[2])) for row in ROWS}
-    needs = {row[0]: set(re.findall(r"\d\d", row[3])) for row in ROWS}
-    plan = re.findall(
-        r"^\| (\d\d) \| (all|read) \| (\d+) \|$", GUIDE.split(f"**{hours} hours**")[1].split("**")[0], re.M
-    )
-    for number, part, given in plan:
-        assert int(given) == minutes[number][part == "all"]
-    wanted = {"Two": 2, "Six": 6, "Twelve": 12}[hours]
-    assert wanted - 0.5 <= sum(int(given) for *_, given in plan) / 60 <= wanted
-    for place, (number, _, _) in enumerate(plan):
-        assert needs[number] <= {other for other, _, _ in plan[:place]}, number
+def test_what_a_lesson_builds_on_comes_before_it():
+    for lesson, notebook in LESSONS.items():
+        assert all(other < lesson for other in tables.builds_on(notebook)), lesson
+    assert tables.builds_on(LESSONS["16"]) == ["05", "07", "09"]

@@ -104,6 +104,7 @@ def course(tmp_path, monkeypatch):
     (tmp_path / "docs").mkdir()
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     (tmp_path / "README.md").write_text(README)
+    (tmp_path / "docs" / "instructors.md").write_text(README)
 
     def add(name, text):
         path = tmp_path / "notebooks" / "src" / f"{name}.py"

@@ -298,15 +298,24 @@ class TestStoredNotebook:
         assert 0 < course["peak_mib"] < 4 * 1024 and course["met"] >= 1 and course["jobs"] >= 1
 
 
+def _between_marks(path):
+    return path.read_text(encoding="utf-8").split(tables.MARKS[0] + "\n")[1].split(tables.MARKS[1])[0]
+
+
 def test_the_tables_are_current():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.split(tables.MARKS[0] + "\n")[1].split(tables.MARKS[1])[0]
+    stored = _between_marks(ROOT / "README.md"), _between_marks(ROOT / "docs" / "instructors.md")
     results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert (table, results) == (tables.lesson_table(), tables.results_page()), "python -m tools.lessons tables"
+    made = tables.lesson_table(), tables.teaching_table(), tables.results_page()
+    assert (*stored, results) == made, "python -m tools.lessons tables"
 
 
-def test_files_that_the_readme_links_to_exist():
-    for page in (ROOT / "README.md", ROOT / "data" / "README.md", ROOT / "docs" / "results.md"):
+def test_files_that_the_pages_link_to_exist():
+    for page in (
+        ROOT / "README.md",
+        ROOT / "data" / "README.md",
+        ROOT / "docs" / "results.md",
+        ROOT / "docs" / "instructors.md",
+    ):
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", text):
             target = "".join(target).split("#")[0]

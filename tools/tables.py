@@ -1,4 +1,6 @@
-"""The README's table of lessons and docs/results.md, from what the stored notebooks measured."""
+"""The README's table of lessons, the instructors' one and docs/results.md, from what the stored notebooks measured."""
+
+import re
 
 import nbformat
 
@@ -16,12 +18,34 @@ this page.
 
 
 def write_tables():
-    """Writes the README's table and docs/results.md."""
-    readme = sources.ROOT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    readme.write_text(f"{before}{MARKS[0]}\n{lesson_table()}{MARKS[1]}{after}", encoding="utf-8")
+    """Writes the tables of the README and of docs/instructors.md, and docs/results.md."""
+    put_between_marks(sources.ROOT / "README.md", lesson_table())
+    put_between_marks(sources.ROOT / "docs" / "instructors.md", teaching_table())
     (sources.ROOT / "docs" / "results.md").write_text(results_page(), encoding="utf-8")
+
+
+def put_between_marks(path, table):
+    """Replaces what stands between the two marks in a file."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    path.write_text(f"{before}{MARKS[0]}\n{table}{MARKS[1]}{after}", encoding="utf-8")
+
+
+def teaching_table():
+    """A row for each stored notebook: its minutes, and the lessons that it builds on."""
+    rows = ["| lesson | read, min | exercises, min | run in full | builds on |", "|---|---|---|---|---|"]
+    for name, notebook in stored_notebooks():
+        course = notebook.metadata["course"]
+        title = f"{name[:2]} {sources.title_of(notebook).partition(':')[0]}"
+        minutes = f"{course.get('reading', '?')} | {course.get('doing', '?')} | {clock(course['seconds'])}"
+        rows.append(f"| {title} | {minutes} | {', '.join(builds_on(notebook))} |")
+    return "\n".join(rows) + "\n"
+
+
+def builds_on(notebook):
+    """The numbers of the lessons that a lesson's opening asks for, in the first sentence of *You need*."""
+    wanted = re.search(r"\*\*You need\*\* ([^.;]*)", notebook.cells[0].source)
+    return re.findall(r"\b\d\d\b", wanted[1]) if wanted else []
 
 
 def lesson_table():
