@@ -1,6 +1,8 @@
 """What several test modules share."""
 
 import gc
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,12 @@ import pytest
 
 def pytest_collection_finish():
     gc.freeze()  # or the collector walks through all of TensorFlow again and again
+
+
+def pytest_runtest_setup(item):
+    for system, here in {"posix": os.name == "posix", "linux": sys.platform == "linux"}.items():
+        if item.get_closest_marker(system) and not here:
+            pytest.skip(f"it needs {system}")
 
 
 @pytest.fixture(autouse=True)

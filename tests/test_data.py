@@ -239,7 +239,7 @@ def test_two_processes_download_at_once(tmp_path, nothing_stored, served, monkey
         data.load("mnist")
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    environment = {"KERAS_HOME": str(tmp_path / "keras"), "TF_CPP_MIN_LOG_LEVEL": "3", "no_proxy": "*"}
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path / "keras"), "TF_CPP_MIN_LOG_LEVEL": "3", "no_proxy": "*"}
     environment["PYTHONPATH"] = str(ROOT)
     other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     data.load("mnist")

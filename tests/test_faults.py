@@ -83,9 +83,6 @@ class Runs:
         return "\n".join(said)
 
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="it needs Linux")
-
-
 @pytest.fixture
 def runs(tmp_path):
     runs = Runs(tmp_path / "cache")
@@ -94,7 +91,7 @@ def runs(tmp_path):
     runs.process.wait()
 
 
-@on_linux
+@pytest.mark.linux
 @pytest.mark.parametrize("kind", ["arrays", "fresh batches"])
 def test_killed_again_and_again_a_fit_ends_with_the_weights_of_an_undisturbed_one(runs, tmp_path, kind):
     """The optimizer's moments, the states of the seeds and the history as well."""
@@ -126,7 +123,7 @@ def _may_mount(tmp_path):
         return False
 
 
-@on_linux
+@pytest.mark.linux
 def test_a_disk_that_fills_up_costs_no_training_no_data_and_no_earlier_file(tmp_path):
     """A real disk of 200 KB: the state of this fit needs 480 KB, this download 230; this checkpoint finds 50 left."""
     if not _may_mount(tmp_path):

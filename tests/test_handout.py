@@ -45,6 +45,7 @@ def test_a_question_stays_and_its_discussion_goes():
     assert handout.without_discussions(text) == "before\n\n<b>Question:</b> why?\n\nafter <details>"
 
 
+@pytest.mark.posix
 def test_a_lesson_starts_from_the_zip_alone(unpacked, tmp_path):
     """In an environment without the course: the setup cell installs the wheel, then the lesson imports it and loads."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True)

@@ -156,6 +156,7 @@ else: raise TimeoutError
     assert "OMP_NUM_THREADS" not in set(runs.environment_for("full", 1)) - set(runs.os.environ)
 
 
+@pytest.mark.posix
 def test_an_interrupt_ends_every_kernel(course, tmp_path):
     """In a process of its own, with two lessons that write down who they are and then sleep."""
     for name in ("95_sleeping", "96_sleeping"):
@@ -512,6 +513,7 @@ def test_a_lesson_is_two_digits(course, number):
         sources.find_lessons(number)
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_hands_lesson_and_profile_on():
     def commands(*arguments):
@@ -532,6 +534,7 @@ def test_make_hands_lesson_and_profile_on():
     )
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_refuses_other_pythons(tmp_path):
     """A Python that says it is 3.10, in a copy without a virtual environment."""

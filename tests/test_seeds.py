@@ -26,6 +26,9 @@ expect("the seed", SEED, at_least=1)
 """
 
 
+pytestmark = pytest.mark.posix  # links
+
+
 @pytest.fixture
 def lesson(tmp_path, monkeypatch):
     """A function that writes a lesson 91 into a course of its own."""

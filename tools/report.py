@@ -136,7 +136,8 @@ def grade(task, guard, seconds, memory_mib):
     message = {key: task[key] for key in ("lesson", "pieces")} | {"name": task["exercise"], "memory_mib": memory_mib}
     with tempfile.TemporaryDirectory() as own, tempfile.TemporaryFile() as heard:
         inside = [*guard, "--bind", own, own, "--chdir", own] if guard else []
-        environment = {"PATH": os.environ["PATH"], "HOME": own, "TMPDIR": own, "PYTHONPATH": str(sources.ROOT)}
+        environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+        environment |= {"HOME": own, "TMPDIR": own, "PYTHONPATH": str(sources.ROOT)}
         environment |= {"COURSE_PROFILE": "quick", "COURSE_CACHE": own}
         process = subprocess.Popen(
             [*inside, sys.executable, "-m", "tools.grade"], cwd=own, env=environment, start_new_session=True,
@@ -160,7 +161,7 @@ def grade(task, guard, seconds, memory_mib):
 def with_all_it_started(process):
     """Ends a process and what it has started."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
     process.wait()
 
 

@@ -680,7 +680,8 @@ def build_filler(filters):
     """Filled picture and mask, (b, 32, 32, 4), to a better filling, (b, 32, 32, 3): the U-Net adds to it under the mask."""
     inputs = keras.Input((32, 32, 4))
     u_net = build_unet((32, 32, 4), 3, filters=filters)
-    u_net.layers[-1].kernel.assign(ops.zeros_like(u_net.layers[-1].kernel))  # starts as the fill itself
+    last = u_net.layers[-1].kernel
+    last.assign(ops.zeros(last.shape))  # starts as the fill itself
     filled, mask = inputs[..., :3], inputs[..., 3:]
     centred = layers.Concatenate()([2 * filled - 1, mask])
     return keras.Model(inputs, filled + mask * u_net(centred))
