@@ -19,6 +19,7 @@ from course_utils.models import (
     build_discriminator,
     build_gaussian_encoder,
     build_generator,
+    build_vq_vae,
 )
 from course_utils.training import callbacks
 
@@ -146,6 +147,16 @@ def check_gan():
     assert np.abs(np.array(gan(IMAGES)) - np.array(gan(IMAGES))).max() > 0
 
 
+def check_vq_vae():
+    """Entries move by averages and by revival, and so does what is kept of them."""
+    model = build_vq_vae(8, code_dim=3, filters=(4, 4), image_shape=SHAPE, revive_below=1.0, seed=0)
+    model.compile("adam", "mse")
+    before = np.array(model.quantizer.codebook)
+    model.fit(IMAGES, IMAGES, batch_size=20, epochs=2, verbose=0)
+    assert np.all(np.abs(np.array(model.quantizer.codebook) - before).max(axis=1) > 0)
+    assert float(model.quantizer.perplexity) > 1
+
+
 if __name__ == "__main__":
     assert keras.backend.backend() == "jax"
     check_vae(Path(sys.argv[1]))
@@ -157,4 +168,5 @@ if __name__ == "__main__":
     check_conditional_vae()
     check_iwae()
     check_gan()
+    check_vq_vae()
     print("all well on jax")

@@ -72,7 +72,7 @@ class VectorQuantizer(layers.Layer):
         if not learns:
             self.counts = self.add_weight(shape=(self.n_codes,), initializer="ones", name="counts", **state)
             self.sums = self.add_weight(shape=shape, initializer="zeros", name="sums", **state)
-            self.sums.assign(self.codebook)
+            self.sums.assign(ops.copy(self.codebook))  # a copy: JAX would have both share their numbers
 
     def call(self, inputs, training=False):
         inputs = ops.cast(inputs, "float32")
@@ -111,7 +111,8 @@ class VectorQuantizer(layers.Layer):
         self.counts.assign(counts)
         self.sums.assign(sums)
         used = ops.expand_dims(counts > 1e-6, axis=1)  # else both are all but zero, and the entry stays where it was
-        self.codebook.assign(ops.where(used, sums / ops.expand_dims(ops.maximum(counts, 1e-6), 1), self.codebook))
+        places = sums / ops.expand_dims(ops.maximum(counts, 1e-6), 1)
+        self.codebook.assign(ops.where(used, places, ops.convert_to_tensor(self.codebook)))
 
     def compute_output_shape(self, input_shape):
         return input_shape
