@@ -155,6 +155,8 @@ def check_vq_vae():
     model.fit(IMAGES, IMAGES, batch_size=20, epochs=2, verbose=0)
     assert np.all(np.abs(np.array(model.quantizer.codebook) - before).max(axis=1) > 0)
     assert float(model.quantizer.perplexity) > 1
+    to_numbers = keras.Model(model.encoder.input, model.quantizer.nearest(model.encoder.output))
+    assert to_numbers.predict(IMAGES, verbose=0).shape == (40, 2, 2)
 
 
 if __name__ == "__main__":

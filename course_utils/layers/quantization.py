@@ -92,7 +92,8 @@ class VectorQuantizer(layers.Layer):
     def nearest(self, vectors):
         """The number of the nearest entry for each vector, (..., D) to (...); the lowest number of several."""
         products = ops.matmul(vectors, ops.transpose(self.codebook))
-        return ops.argmin(ops.sum(ops.square(self.codebook), axis=1) - 2 * products, axis=-1)
+        norms = ops.sum(ops.square(self.codebook), axis=1)
+        return ops.argmin(ops.subtract(norms, 2 * products), axis=-1)  # `-` would not take a symbolic tensor on JAX
 
     def entries(self, indices):
         """The entries with these numbers, (...) to (..., D)."""
