@@ -222,7 +222,8 @@ def varied(images, rng):
 def train(model, name, inputs, targets=None, *, epochs, learning_rate, loss="mse"):
     """Adam on batches of 32, or on `FreshBatches`; the learning rate warms up in a twentieth of the steps, then falls to 0."""
     n = len(inputs) if targets is None else -(-len(targets) // 32)  # batches an epoch
-    steps, warmup = epochs * n, max(1, epochs * n // 20)
+    steps = epochs * n
+    warmup = min(max(budget(1, quick=60), steps // 20), steps // 2)  # some nets never start after too short a one
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
     )

@@ -182,9 +182,10 @@ def mask_loss(masks, probabilities):
 
 
 def train(model, batches, name, *, loss=None, learning_rate=4e-3, epochs=1):
-    """Adam whose learning rate warms up, in a twentieth of the steps but at least 20, and falls to zero as a cosine."""
+    """Adam with a learning rate that warms up during a twentieth of the steps and then falls to zero as a cosine."""
     steps = epochs * len(batches)
-    warmup, decay = max(20, steps // 20), keras.optimizers.schedules.CosineDecay
+    warmup = min(max(budget(1, quick=20), steps // 20), steps // 2)  # some nets never start after too short a one
+    decay = keras.optimizers.schedules.CosineDecay
     schedule = decay(0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup)
     model.compile(keras.optimizers.Adam(schedule), loss=loss, **fast(model))
     model.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks(name))
