@@ -103,8 +103,8 @@ def course(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "src").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    (tmp_path / "README.md").write_text(README)
-    (tmp_path / "docs" / "instructors.md").write_text(README)
+    for name in ("README.md", "CITATION.cff", "docs/instructors.md", "docs/students.md"):
+        (tmp_path / name).write_text(README)
 
     def add(name, text):
         path = tmp_path / "notebooks" / "src" / f"{name}.py"
@@ -461,7 +461,7 @@ def test_the_package_says_its_facts_where_the_tools_look_for_them():
     assert f'"{MIME}"' in (ROOT / "course_utils" / "lesson.py").read_text(encoding="utf-8")
 
 
-def test_link_rewrites_readme_notebooks_and_the_one_url(course, tmp_path, capsys):
+def test_link_rewrites_pages_notebooks_and_the_one_url(course, tmp_path, capsys):
     innocent = "a/b stands in data/batch and github.com/a/b-other\n"
     source = tmp_path / "notebooks" / "src" / "91_small.py"
     nbformat.write(sources.read_source(source), sources.stored_path(source))
@@ -474,7 +474,8 @@ def test_link_rewrites_readme_notebooks_and_the_one_url(course, tmp_path, capsys
     assert '"git+https://github.com/someone-else/my.course"' in "".join(stored["cells"][1]["source"])
     assert sources.read_source(source).cells[1].source == "".join(stored["cells"][1]["source"])
     assert sources.repository() == "https://github.com/someone-else/my.course"
-    assert "git clone https://github.com/someone-else/my.course.git" in readme.read_text()
+    for name in ("README.md", "CITATION.cff", "docs/students.md"):
+        assert "git clone https://github.com/someone-else/my.course.git" in (tmp_path / name).read_text()
     assert innocent in readme.read_text() and source.read_text() == LESSON
     assert "now point at https://github.com/someone-else/my.course" in capsys.readouterr().out
 

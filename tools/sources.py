@@ -138,7 +138,7 @@ def link(name=None):
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         sys.exit(f"REPO must be owner/name. Received: {name!r}")
     old = re.escape(repository().removeprefix("https://github.com/"))
-    places = [ROOT / "pyproject.toml", ROOT / "README.md"]
+    places = [ROOT / name for name in ("pyproject.toml", "README.md", "CITATION.cff", "docs/students.md")]
     for path in places:
         text = re.sub(rf"(?<=github\.com/){old}(?![\w-])", name, path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
