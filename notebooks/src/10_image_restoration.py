@@ -864,7 +864,8 @@ gain = pooled_colour["U-Net to chroma"] - pooled_colour["the three, luma put bac
 expect("colour: U-Net over the three, luma put back", gain, at_least=0.2, unit="dB")
 gap = measured["grey copy"][1] - measured["mean chroma"][1]
 expect("colour, by image: grey copy over mean chroma", gap, at_least=budget(0.05, quick=-0.2), unit="dB")
-expect("share of the variance less R², validation", share - r_squared, at_least=-0.05, at_most=budget(0.05, quick=0.4))
+bounds = {"at_least": budget(-0.05, quick=-0.2), "at_most": budget(0.05, quick=0.4)}
+expect("share of the variance less R², validation", share - r_squared, **bounds)
 behind = pooled_colour["U-Net to chroma"] - pooled_colour["bins, T = 1"]
 expect("colour: bins at T = 1 behind the first head", behind, at_most=budget(0.15, quick=1.5), unit="dB")
 bolder = measured["bins, T = 0.4"][2] / measured["bins, T = 1"][2]
