@@ -898,7 +898,7 @@ for name, least in {"thin text": budget(31, quick=24), "thick logo": budget(28, 
     column = cleaned[f"{name},\nby image"]
     expect(f"{name}, by image: blind U-Net", column["blind U-Net"], at_least=least, unit="dB")
     gain = column["blind U-Net"] - column["autoencoder"]
-    expect(f"{name}, by image: blind U-Net over autoencoder", gain, at_least=budget(7, quick=3), unit="dB")
+    expect(f"{name}, by image: blind U-Net over autoencoder", gain, at_least=budget(7, quick=2), unit="dB")
     gain = column["blind U-Net"] - column["best linear, told the mask"]
     bounds = {"at_most": -2} if name == "thin text" else {"at_least": budget(4, quick=-10)}
     expect(f"{name}, by image: blind U-Net over told linear fill", gain, **bounds, unit="dB")
