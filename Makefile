@@ -1,4 +1,4 @@
-# make run · make test · make test-colab · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make handout · make report SUBMISSIONS=folder · make lock
+# make run · make test · make test-colab · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make site · make test-site · make handout · make report SUBMISSIONS=folder · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 PYTHON313 ?= python3.13
@@ -17,7 +17,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests test-colab lab notebooks text links handout report checkpoints seeds bench lock
+.PHONY: run test unit notebook-tests test-colab test-site lab notebooks text links site handout report checkpoints seeds bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
@@ -33,7 +33,7 @@ unit notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
 unit: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . || \
 	  { echo "Style: .venv/bin/ruff check --fix . && .venv/bin/ruff format ."; exit 1; }
-	$(BIN)/python -m pytest tests -n 2 --dist loadscope
+	$(BIN)/python -m pytest tests --ignore tests/browser -n 2 --dist loadscope
 
 notebook-tests: export COURSE_PROFILE = quick
 notebook-tests: $(INSTALLED)
@@ -56,6 +56,14 @@ text: $(INSTALLED)
 
 links: $(INSTALLED)
 	$(BIN)/python -m tools.lessons link --repo "$(REPO)"
+
+# The course as a website, from the stored notebooks; it needs npm (for MathJax, which the site serves itself).
+site: .venv/.site
+	$(BIN)/python -m tools.site
+
+# What readers meet, in headless Chromium: apt-get install chromium, or .venv/bin/playwright install chromium.
+test-site: site
+	$(BIN)/python -m pytest tests/browser -n 2
 
 # One zip for a learning platform: the package as a wheel, the notebooks without outputs and answers, a README.
 handout: $(INSTALLED)
@@ -81,18 +89,26 @@ bench: $(BENCH)/.installed
 	$(BENCH)/bin/python benchmarks/throughput.py
 
 # What the course is tested with: everything that the ranges in requirements.txt resolve to today, for all Pythons and systems.
+EXPORT := --quiet --frozen --no-hashes --no-emit-project --no-annotate --no-header
 lock: export UV_DEFAULT_INDEX = https://pypi.org/simple
 lock:
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv $$folder && \
 	$$folder/bin/pip install --quiet uv && $$folder/bin/uv lock --upgrade && \
 	{ echo "# Made by \`make lock\` from uv.lock; every install of the course uses it."; \
-	  $$folder/bin/uv export --quiet --frozen --no-hashes --no-emit-project --no-annotate --no-header; } > constraints/tested.txt
+	  $$folder/bin/uv export $(EXPORT); } > constraints/tested.txt && \
+	{ echo "# Made by \`make lock\` from uv.lock: what \`make site\` and \`make test-site\` install besides."; \
+	  $$folder/bin/uv export $(EXPORT) --only-group site; } > constraints/site.txt
 
 $(INSTALLED): requirements.txt constraints/tested.txt pyproject.toml
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints/tested.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/.site: $(INSTALLED) constraints/site.txt docs/package-lock.json
+	$(BIN)/pip install --quiet --disable-pip-version-check -r constraints/site.txt
+	mkdir -p build/npm && cp docs/package.json docs/package-lock.json build/npm && npm ci --silent --prefix build/npm
 	touch $@
 
 $(COLAB)/.installed: constraints/colab.txt

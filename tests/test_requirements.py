@@ -16,6 +16,7 @@ def _listed(text):
 
 REQUIREMENTS = _listed((ROOT / "requirements.txt").read_text(encoding="utf-8"))
 TESTED = _listed((ROOT / "constraints" / "tested.txt").read_text(encoding="utf-8"))
+SITE = _listed((ROOT / "constraints" / "site.txt").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGE = _listed("\n".join(PROJECT["project"]["dependencies"]))
 LOCK = (ROOT / "uv.lock").read_text(encoding="utf-8")
@@ -45,5 +46,6 @@ def test_uv_installs_what_the_requirements_list():
 
 def test_uv_locks_what_was_tested_from_the_public_index():
     locked = {(part["name"], part.get("version")) for part in tomllib.loads(LOCK)["package"]}
-    assert locked - {("course-utils", None)} == {(name, _floor(part)) for name, part in TESTED.items()}
+    assert locked - {("course-utils", None)} == {(name, _floor(part)) for name, part in (TESTED | SITE).items()}
+    assert all(str(TESTED.get(name, part).specifier) == str(part.specifier) for name, part in SITE.items())
     assert set(re.findall(r"https?://([^/\"]+)", LOCK)) == {"pypi.org", "files.pythonhosted.org"}

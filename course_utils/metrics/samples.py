@@ -8,7 +8,7 @@ from course_utils.checks import check_rows, check_whole
 def squared_frechet_distance(features, other):
     """Squared Fréchet distance of two clouds of points, each taken for a Gaussian with its mean and covariance.
 
-    d² = |m₁ - m₂|² + tr(C₁ + C₂ - 2 (C₁ C₂)^½). In the features of the Inception network it is known as FID.
+    d² = ‖m₁ - m₂‖² + tr(C₁ + C₂ - 2 (C₁ C₂)^½). In the features of the Inception network it is known as FID.
     With few points it comes out too large: compare only values from equally many.
 
     >>> cloud = np.random.default_rng(0).normal(size=(50, 2))

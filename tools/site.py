@@ -1,0 +1,168 @@
+"""Makes build/site/html, the course as a website: `make site`. Nothing runs; each lesson is shown as it is stored."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+
+import nbformat
+from sphinx.cmd.build import build_main
+
+import course_utils
+from tools import sources, tables
+from tools.facts import MIME
+
+PAGES = {  # file of the repository: page of the site
+    "README.md": "index.md",
+    "docs/students.md": "students.md",
+    "docs/instructors.md": "instructors.md",
+    "docs/maintainers.md": "maintainers.md",
+    "docs/results.md": "results.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
+    "data/README.md": "data.md",
+    "data/checkpoints/README.md": "checkpoints.md",
+    "benchmarks/README.md": "benchmarks.md",
+}
+CONTENTS = {
+    "Guides": ["students", "instructors", "results"],
+    "Lessons": ["notebooks/[0-9]*"],
+    "Behind the course": ["maintainers", "contributing", "changes", "data", "checkpoints", "benchmarks"],
+    "The package": ["api/*"],
+}
+TREE = """```{{toctree}}
+:caption: {caption}
+:hidden:
+:glob:
+
+{entries}
+```
+"""
+CARD = """:::{{grid-item-card}} {number}. {title}
+:link: notebooks/{name}
+:link-type: doc
+:img-top: docs/{name}.png
+:img-alt: {alt}
+
+{headline}
+:::
+"""
+MODULE = """# {name}
+
+```{{eval-rst}}
+.. automodule:: {name}
+   :members:
+   :show-inheritance:
+```
+"""
+
+
+def main():
+    folder = sources.ROOT / "build" / "site"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_source(folder / "source")
+    shutil.copytree(
+        sources.ROOT / "build" / "npm" / "node_modules" / "mathjax" / "es5", folder / "source/_static/mathjax"
+    )
+    jobs = str(min(4, os.cpu_count() or 1))
+    failed = build_main(["-W", "--keep-going", "-q", "-j", jobs, str(folder / "source"), str(folder / "html")])
+    if failed:
+        sys.exit("The site has faults: each line above names one.")
+    shutil.rmtree(folder / "html" / ".doctrees", ignore_errors=True)
+    print(f"{(folder / 'html').relative_to(sources.ROOT)}/index.html: open it in a browser.")
+
+
+def write_source(folder):
+    """Writes what Sphinx reads: pages, lessons, the package's modules, pictures, and the facts of docs/conf.py."""
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "api").mkdir()
+    (folder / "extra").mkdir()
+    for file, page in PAGES.items():
+        text = linked_within((sources.ROOT / file).read_text(encoding="utf-8"), file)
+        (folder / page).write_text(front_page(text) if page == "index.md" else text, encoding="utf-8")
+    for module in modules():
+        (folder / "api" / f"{module}.md").write_text(MODULE.format(name=f"course_utils.{module}"), encoding="utf-8")
+    texts = {}
+    for name, notebook in tables.stored_notebooks():
+        texts.update(alternative_texts(notebook))
+        nbformat.write(for_the_site(notebook, name), folder / "notebooks" / f"{name}.ipynb")
+    shutil.copytree(sources.ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("[!0-9]*"))
+    shutil.copytree(sources.ROOT / "docs" / "_static", folder / "_static")
+    shutil.copy(sources.ROOT / "docs" / "conf.py", folder)
+    facts = {"version": course_utils.__version__, "repository": sources.repository(), "alternative_texts": texts}
+    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def modules():
+    """The package's modules whose names are public, without the lessons' exercises."""
+    found = sorted((sources.ROOT / "course_utils").iterdir())
+    return [
+        path.stem
+        for path in found
+        if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.stem[0] != "_"
+    ]
+
+
+def linked_within(text, file):
+    """A page whose relative links lead to pages of the site, and where there is none, to the repository."""
+    place = (sources.ROOT / file).parent
+    pages = {(sources.ROOT / known).resolve(): page for known, page in PAGES.items()}
+
+    def link(found):
+        target, hash_, anchor = found[1].partition("#")
+        path = (place / target).resolve()
+        if not target or "://" in target:
+            return found[0]
+        if path in pages:
+            return f"]({pages[path]}{hash_}{anchor})"
+        name = path.relative_to(sources.ROOT).as_posix()
+        if path.suffix in (".ipynb", ".png"):
+            return f"]({name})"
+        return f"]({sources.repository()}/{'tree' if path.is_dir() else 'blob'}/main/{name})"
+
+    return re.sub(r"\]\(([^)\s]+)\)", link, text)
+
+
+def front_page(readme):
+    """The README as the site's first page: its table of lessons as cards, and the contents of all pages."""
+    before, _, rest = readme.partition(tables.MARKS[0])
+    _, _, after = rest.partition(tables.MARKS[1])
+    cards = "\n".join(
+        CARD.format(
+            number=name[:2], title=sources.title_of(notebook), name=name,
+            alt=tables.alternative_text(notebook), headline=tables.headline(notebook).replace(r"\|", "|"),
+        )
+        for name, notebook in tables.stored_notebooks()
+    )  # fmt: skip
+    trees = [TREE.format(caption=caption, entries="\n".join(entries)) for caption, entries in CONTENTS.items()]
+    return f"{before}::::{{grid}} 1 2 3 3\n:gutter: 3\n\n{cards}\n::::\n{after}\n" + "\n".join(trees)
+
+
+def alternative_texts(notebook):
+    """The text of each picture in a notebook's outputs, by the hash of the picture."""
+    texts = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                picture = base64.b64decode(output.data["image/png"])
+                texts[hashlib.sha256(picture).hexdigest()] = output.metadata["image/png"]["alt"]
+    return texts
+
+
+def for_the_site(notebook, name):
+    """A stored notebook as a page: a link in the place of the badge, which others serve, and the setup cell folded."""
+    opening = notebook.cells[0]
+    opening.source = re.sub(r"\[!\[(Open in Colab)\]\([^)]*\)\]", r"[\1]", opening.source)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            cell.metadata.tags = [*cell.metadata.tags, "hide-input"]
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(MIME, None)
+    return notebook
+
+
+if __name__ == "__main__":
+    main()
