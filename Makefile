@@ -1,4 +1,4 @@
-# make run · make test · make test-colab · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make site · make test-site · make handout · make report SUBMISSIONS=folder · make lock
+# make run · make test · make test-colab · make lab · make notebooks · make text · make checkpoints · make seeds LESSON=NN · make bench · make links REPO=owner/name · make site · make explorer · make test-site · make handout · make report SUBMISSIONS=folder · make lock
 PYTHON ?= python3
 PROFILE ?= quick
 PYTHON313 ?= python3.13
@@ -17,7 +17,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests test-colab test-site lab notebooks text links site handout report checkpoints seeds bench lock
+.PHONY: run test unit notebook-tests test-colab test-site lab notebooks text links site explorer handout report checkpoints seeds bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
@@ -57,6 +57,10 @@ text: $(INSTALLED)
 links: $(INSTALLED)
 	$(BIN)/python -m tools.lessons link --repo "$(REPO)"
 
+# The latent space to walk in with a finger: one HTML file, from the models in data/explorer/.
+explorer: $(INSTALLED)
+	$(BIN)/python -m tools.explorer
+
 # The course as a website, from the stored notebooks; it needs npm (for MathJax, which the site serves itself).
 site: .venv/.site
 	$(BIN)/python -m tools.site
@@ -73,12 +77,13 @@ handout: $(INSTALLED)
 report: $(INSTALLED)
 	$(BIN)/python -m tools.report "$(SUBMISSIONS)" $(OPTIONS)
 
-# Trained models of lessons 09 (with scores), 11, 14 and 15; skips what is there, goes on where it was interrupted. OPTIONS: see --help.
+# Trained models of lessons 09 (with scores), 11, 14 and 15, and of the explorer; skips what is there, goes on where it was interrupted. OPTIONS: see --help.
 checkpoints: $(INSTALLED)
 	$(BIN)/python tools/train_checkpoints.py $(OPTIONS)
 	$(BIN)/python tools/train_lesson_11.py
 	$(BIN)/python tools/train_lesson_14.py
 	$(BIN)/python tools/train_lesson_15.py
+	$(BIN)/python tools/train_explorer.py
 
 # Two further full runs of a lesson, each with another seed: the numbers of its bounds, for the spread that it shows.
 seeds: $(INSTALLED)

@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import sys
+import zipfile
+from pathlib import Path
 
 import nbformat
 from sphinx.cmd.build import build_main
 
 import course_utils
-from tools import sources, tables
+from tools import handout, sources, tables
 from tools.facts import MIME
 
 PAGES = {  # file of the repository: page of the site
@@ -29,7 +31,7 @@ PAGES = {  # file of the repository: page of the site
 }
 CONTENTS = {
     "Guides": ["students", "instructors", "results"],
-    "Lessons": ["notebooks/[0-9]*"],
+    "Lessons": [],  # all of them
     "Behind the course": ["maintainers", "contributing", "changes", "data", "checkpoints", "benchmarks"],
     "The package": ["api/*"],
 }
@@ -41,7 +43,7 @@ TREE = """```{{toctree}}
 {entries}
 ```
 """
-CARD = """:::{{grid-item-card}} {number}. {title}
+CARD = """:::{{grid-item-card}} {title}
 :link: notebooks/{name}
 :link-type: doc
 :img-top: docs/{name}.png
@@ -49,6 +51,14 @@ CARD = """:::{{grid-item-card}} {number}. {title}
 
 {headline}
 :::
+"""
+DOWNLOADS = """
+## Take it with you
+
+<a href="handout.zip">handout.zip</a>: all lessons without their outputs, the package as a wheel, a README. It is what
+an instructor puts on a learning platform. <a href="{wheel}">The wheel alone</a> is what Colab needs beside a lesson
+that was uploaded there.
+
 """
 MODULE = """# {name}
 
@@ -80,9 +90,10 @@ def write_source(folder):
     (folder / "notebooks").mkdir(parents=True)
     (folder / "api").mkdir()
     (folder / "extra").mkdir()
+    wheel = write_downloads(folder / "extra")
     for file, page in PAGES.items():
         text = linked_within((sources.ROOT / file).read_text(encoding="utf-8"), file)
-        (folder / page).write_text(front_page(text) if page == "index.md" else text, encoding="utf-8")
+        (folder / page).write_text(front_page(text, wheel) if page == "index.md" else text, encoding="utf-8")
     for module in modules():
         (folder / "api" / f"{module}.md").write_text(MODULE.format(name=f"course_utils.{module}"), encoding="utf-8")
     texts = {}
@@ -98,12 +109,9 @@ def write_source(folder):
 
 def modules():
     """The package's modules whose names are public, without the lessons' exercises."""
-    found = sorted((sources.ROOT / "course_utils").iterdir())
-    return [
-        path.stem
-        for path in found
-        if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.stem[0] != "_"
-    ]
+    package = sources.ROOT / "course_utils"
+    files, folders = package.glob("[!_]*.py"), package.glob("*/__init__.py")
+    return sorted([*(path.stem for path in files), *(path.parent.name for path in folders)])
 
 
 def linked_within(text, file):
@@ -126,19 +134,33 @@ def linked_within(text, file):
     return re.sub(r"\]\(([^)\s]+)\)", link, text)
 
 
-def front_page(readme):
+def write_downloads(folder):
+    """Writes what the site offers besides its pages; returns the wheel's name."""
+    handout.write(folder / "handout.zip")
+    with zipfile.ZipFile(folder / "handout.zip") as archive:
+        (wheel,) = [name for name in archive.namelist() if name.endswith(".whl")]
+        (folder / Path(wheel).name).write_bytes(archive.read(wheel))
+    return Path(wheel).name
+
+
+def front_page(readme, wheel):
     """The README as the site's first page: its table of lessons as cards, and the contents of all pages."""
     before, _, rest = readme.partition(tables.MARKS[0])
     _, _, after = rest.partition(tables.MARKS[1])
+    lessons = {name: f"{name[:2]}. {sources.title_of(notebook)}" for name, notebook in tables.stored_notebooks()}
+    contents = CONTENTS | {"Lessons": [f"{title} <notebooks/{name}>" for name, title in lessons.items()]}
     cards = "\n".join(
         CARD.format(
-            number=name[:2], title=sources.title_of(notebook), name=name,
+            title=lessons[name], name=name,
             alt=tables.alternative_text(notebook), headline=tables.headline(notebook).replace(r"\|", "|"),
         )
         for name, notebook in tables.stored_notebooks()
     )  # fmt: skip
-    trees = [TREE.format(caption=caption, entries="\n".join(entries)) for caption, entries in CONTENTS.items()]
-    return f"{before}::::{{grid}} 1 2 3 3\n:gutter: 3\n\n{cards}\n::::\n{after}\n" + "\n".join(trees)
+    trees = [TREE.format(caption=caption, entries="\n".join(entries)) for caption, entries in contents.items()]
+    return (
+        f"{before}::::{{grid}} 1 2 3 3\n:gutter: 3\n\n{cards}\n::::\n{DOWNLOADS.format(wheel=wheel)}{after}\n"
+        + "\n".join(trees)
+    )
 
 
 def alternative_texts(notebook):
