@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {reading: 45, doing: 60}
+#   course: {reading: 45, doing: 60, explorer: true}
 #   jupytext:
 #     text_representation:
 #       extension: .py

@@ -2,6 +2,7 @@
 # jupyter:
 #   course:
 #     doing: 75
+#     explorer: true
 #     reading: 60
 #   jupytext:
 #     text_representation:
