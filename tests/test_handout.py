@@ -26,7 +26,7 @@ def test_it_holds_a_wheel_all_lessons_and_a_readme(unpacked):
     (wheel,) = unpacked.glob("*.whl")
     lessons = sorted(path.stem for path in unpacked.glob("*.ipynb"))
     assert lessons == [source.stem for source in sources.find_lessons()]
-    assert len(list(unpacked.iterdir())) == len(lessons) + 2
+    assert len(list(unpacked.iterdir())) == len(lessons) + 3 and (unpacked / "explorer.html").is_file()
     text = (unpacked / "README.md").read_text()
     assert f"{len(lessons)} lessons" in text and wheel.name in text and '"tensorflow>=' in text
 
@@ -38,6 +38,7 @@ def test_its_notebooks_hold_no_outputs_no_answers_and_no_badge(unpacked):
         assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells)
         text = "\n".join(cell.source for cell in notebook.cells)
         assert "details>" not in text and "colab-badge" not in text and "**Time:**" in text
+        assert "github.io" not in text
 
 
 def test_a_question_stays_and_its_discussion_goes():

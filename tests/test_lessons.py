@@ -92,7 +92,13 @@ expect("never reached", 1)
 """
 
 PYPROJECT = '[project.urls]\nRepository = "https://github.com/OWNER/autoencoder-course"\n'
-README = "Before\n<!-- lessons -->\nold\n<!-- /lessons -->\nAfter: git clone https://github.com/OWNER/autoencoder-course.git\n"
+README = """Before
+<!-- lessons -->
+old
+<!-- /lessons -->
+After: git clone https://github.com/OWNER/autoencoder-course.git
+Site: https://owner.github.io/autoencoder-course/explorer.html
+"""
 BADGE = "https://colab.research.google.com/github/OWNER/autoencoder-course/blob/main/notebooks/91_small.ipynb"
 
 
@@ -251,6 +257,13 @@ def test_a_lesson_gets_the_packages_that_it_needs_besides(course):
     source = course("97_needy", "# %% [markdown]\n# # Needs a coder\n")
     source.write_text("# ---\n# jupyter:\n#   course: {needs: [constriction]}\n# ---\n\n" + source.read_text())
     assert sources.read_source(source).cells[1].source == sources.setup_cell(["constriction"])
+
+
+def test_a_lesson_of_the_explorer_links_to_it(course):
+    source = course("97_walk", "# %% [markdown]\n# # Walks\n")
+    assert "explorer" not in sources.read_source(source).cells[0].source
+    source.write_text("# ---\n# jupyter:\n#   course: {explorer: true}\n# ---\n\n" + source.read_text())
+    assert "](https://owner.github.io/autoencoder-course/explorer.html)" in sources.read_source(source).cells[0].source
 
 
 @pytest.fixture
@@ -476,6 +489,7 @@ def test_link_rewrites_pages_notebooks_and_the_one_url(course, tmp_path, capsys)
     assert sources.repository() == "https://github.com/someone-else/my.course"
     for name in ("README.md", "CITATION.cff", "docs/students.md"):
         assert "git clone https://github.com/someone-else/my.course.git" in (tmp_path / name).read_text()
+        assert "Site: https://someone-else.github.io/my.course/explorer.html" in (tmp_path / name).read_text()
     assert innocent in readme.read_text() and source.read_text() == LESSON
     assert "now point at https://github.com/someone-else/my.course" in capsys.readouterr().out
 

@@ -214,7 +214,7 @@ def wrong_links(notebook, name):
             yield "the setup cell touches Colab's own packages"
     everything = "\n".join(cell.source for cell in notebook.cells)
     for owner in re.findall(r"([\w.-]+)/" + re.escape(path.split("/")[1]) + r"\b", everything):
-        if owner != path.split("/")[0]:
+        if owner.lower().removesuffix(".github.io") != path.split("/")[0].lower():
             yield f"a link to another repository: {owner}/{path.split('/')[1]}"
 
 

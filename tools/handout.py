@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools import sources
+from tools import explorer, sources
 
 README = """# The autoencoder course
 
@@ -28,6 +28,8 @@ left, *Upload to session storage*. Run the first cell; it installs the package a
     .venv/bin/jupyter lab
 
 (On Windows it is `.venv\\Scripts\\pip` and `.venv\\Scripts\\jupyter`.)
+
+**explorer.html** is a latent space to walk in with a finger: open it in a browser.
 
 With a network the lessons fetch all of MNIST, once; without one they go on with 5,000 digits that the package holds.
 """
@@ -53,8 +55,9 @@ def write(path):
         files = {wheel.name: wheel.read_bytes()}
     for source in sources.find_lessons():
         files[f"{source.stem}.ipynb"] = nbformat.writes(for_students(sources.read_source(source))).encode()
+    files["explorer.html"] = explorer.page().encode()
     needs = " ".join(f'"{line}"' for line in requirements("tensorflow", "ipywidgets", "constriction"))
-    text = README.format(lessons=len(files) - 1, wheel=wheel.name, needs=needs)
+    text = README.format(lessons=len(files) - 2, wheel=wheel.name, needs=needs)
     files["README.md"] = text.encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
@@ -75,6 +78,7 @@ def for_students(notebook):
     """A notebook of which nothing has run, without the badge of a repository and without what answers its questions."""
     opening = notebook.cells[0]
     opening.source = re.sub(r"\[!\[Open in Colab\].*\n\n", "", opening.source)
+    opening.source = opening.source.replace(f"{sources.website()}/explorer.html", "explorer.html")
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = without_discussions(cell.source)

@@ -43,6 +43,13 @@ TREE = """```{{toctree}}
 {entries}
 ```
 """
+EXPLORER = """
+## Walk in it
+
+<iframe src="explorer.html" title="A living latent space" loading="lazy" class="explorer"></iframe>
+
+<a href="explorer.html">The same on a page of its own.</a>
+"""
 CARD = """:::{{grid-item-card}} {title}
 :link: notebooks/{name}
 :link-type: doc
@@ -131,7 +138,12 @@ def linked_within(text, file):
             return f"]({name})"
         return f"]({sources.repository()}/{'tree' if path.is_dir() else 'blob'}/main/{name})"
 
-    return re.sub(r"\]\(([^)\s]+)\)", link, text)
+    return re.sub(r"\]\(([^)\s]+)\)", link, on_this_site(text))
+
+
+def on_this_site(text, up=""):
+    """A text whose links to the published website lead to the files beside its own page."""
+    return re.sub(rf"\[([^]]*)\]\({re.escape(sources.website())}/(.*?)\)", rf'<a href="{up}\2">\1</a>', text)
 
 
 def write_downloads(folder):
@@ -140,6 +152,7 @@ def write_downloads(folder):
     with zipfile.ZipFile(folder / "handout.zip") as archive:
         (wheel,) = [name for name in archive.namelist() if name.endswith(".whl")]
         (folder / Path(wheel).name).write_bytes(archive.read(wheel))
+        (folder / "explorer.html").write_bytes(archive.read("autoencoder-course/explorer.html"))
     return Path(wheel).name
 
 
@@ -178,6 +191,7 @@ def for_the_site(notebook, name):
     """A stored notebook as a page: a link in the place of the badge, which others serve, and the setup cell folded."""
     opening = notebook.cells[0]
     opening.source = re.sub(r"\[!\[(Open in Colab)\]\([^)]*\)\]", r"[\1]", opening.source)
+    opening.source = on_this_site(opening.source, "../")
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", []):
             cell.metadata.tags = [*cell.metadata.tags, "hide-input"]

@@ -40,6 +40,10 @@ TIME = """**Time:** {reading} minutes of reading and {doing} of exercises. All c
 `COURSE_PROFILE=quick`, takes the built-in data and shorter trainings: its numbers are worse and have bounds of their
 own, and the text describes the full run."""
 
+EXPLORER = (
+    "**Explorer:** [a latent space to walk in with a finger]({site}/explorer.html), in the browser; nothing to install."
+)
+
 RUNTIME = {
     True: "**Runtime:** CPU or GPU. Some cells are TensorFlow's own, which Colab's TPU runtime does not have.",
     False: "**Runtime:** CPU, GPU, or Colab's TPU runtime, which has JAX instead of TensorFlow. Keras takes either "
@@ -67,7 +71,8 @@ def read_source(source, measured=None):
 
     Args:
         source: path of a jupytext file whose first cell starts with the title, and whose metadata give
-            `course: {reading: minutes, doing: minutes}`, and as `needs` packages that Colab lacks.
+            `course: {reading: minutes, doing: minutes}`, as `needs` packages that Colab lacks, and `explorer: true`
+            where the website's explorer belongs to the lesson.
         measured: what a run has measured, such as `{"seconds": 283, "quick_seconds": 41}`.
     """
     notebook = jupytext.read(source)
@@ -98,6 +103,8 @@ def header(opening, name, course, tensorflow):
     minutes = {key: course.get(key, "?") for key in ("reading", "doing")}
     runs = {"full": in_words(course.get("seconds")), "quick": in_words(course.get("quick_seconds"))}
     pieces = [title, BADGE.format(address=address), rest.strip(), TIME.format(**minutes, **runs), RUNTIME[tensorflow]]
+    if course.get("explorer"):
+        pieces.append(EXPLORER.format(site=website()))
     return [
         nbformat.v4.new_markdown_cell("\n\n".join(pieces)),
         nbformat.v4.new_code_cell(setup_cell(course.get("needs", [])), metadata={"tags": ["setup"]}),
@@ -132,16 +139,24 @@ def repository():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 
 
+def website():
+    """Where GitHub publishes the repository's website."""
+    owner, name = repository().removeprefix("https://github.com/").split("/")
+    return f"https://{owner.lower()}.github.io/{name}"
+
+
 def link(name=None):
     """Points every badge, setup cell and command at the GitHub repository `owner/name`, by default git's `origin`."""
     name = name or origin()
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         sys.exit(f"REPO must be owner/name. Received: {name!r}")
-    old = re.escape(repository().removeprefix("https://github.com/"))
+    old, old_site = re.escape(repository().removeprefix("https://github.com/")), website()
     places = [ROOT / name for name in ("pyproject.toml", "README.md", "CITATION.cff", "docs/students.md")]
     for path in places:
         text = re.sub(rf"(?<=github\.com/){old}(?![\w-])", name, path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
+    for path in places:  # now that pyproject.toml holds the new address
+        path.write_text(path.read_text(encoding="utf-8").replace(old_site, website()), encoding="utf-8")
     stored = [source for source in find_lessons() if stored_path(source).is_file()]
     for source in stored:
         renew_header(source)
