@@ -17,23 +17,27 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export CHECK_PYTHON
 
-.PHONY: run test unit notebook-tests test-colab test-site lab notebooks text links site explorer handout report checkpoints seeds bench lock
+.PHONY: run test unit system-tests notebook-tests test-colab test-site lab notebooks text links site explorer handout report checkpoints seeds bench lock
 
 run: $(INSTALLED)
 	$(BIN)/python -m tools.lessons run $(LESSON_OPTION) --profile $(PROFILE) $(JOBS_OPTION)
 
-test: unit notebook-tests
+test: unit system-tests notebook-tests
 
 # Two processes at once share the cores: threads beyond them only wait.
 SHARE := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )))
-unit notebook-tests: export OMP_NUM_THREADS = $(SHARE)
-unit notebook-tests: export TF_NUM_INTRAOP_THREADS = $(SHARE)
-unit notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
+unit system-tests notebook-tests: export OMP_NUM_THREADS = $(SHARE)
+unit system-tests notebook-tests: export TF_NUM_INTRAOP_THREADS = $(SHARE)
+unit system-tests notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
 
 unit: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . || \
 	  { echo "Style: .venv/bin/ruff check --fix . && .venv/bin/ruff format ."; exit 1; }
-	$(BIN)/python -m pytest tests --ignore tests/browser -n 2 --dist loadscope
+	$(BIN)/python -m pytest tests --ignore tests/browser -m "not system" -n 2 --dist loadscope
+
+# Kernels, processes that are killed, environments from nothing, graders.
+system-tests: $(INSTALLED)
+	$(BIN)/python -m pytest tests --ignore tests/browser -m system -n 2 --dist loadscope
 
 notebook-tests: export COURSE_PROFILE = quick
 notebook-tests: $(INSTALLED)

@@ -226,6 +226,7 @@ def test_a_read_only_home_does_not_lose_the_download(tmp_path, served, monkeypat
     assert len(data.load("mnist").x_train) == 27
 
 
+@pytest.mark.system
 def test_two_processes_download_at_once(tmp_path, nothing_stored, served, monkeypatch, capsys):
     """This one and another."""
     served.answers = ["both"]

@@ -9,6 +9,8 @@ import pytest
 from course_utils.checkpoints import load_checkpoint
 from tools import explorer, train_explorer
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def small(monkeypatch, tmp_path, on_few_digits):

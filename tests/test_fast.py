@@ -16,7 +16,7 @@ from course_utils.training import fast
 
 IMAGES = np.random.default_rng(0).random((24, 4, 4, 1), dtype=np.float32) ** 4
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-pytestmark = pytest.mark.skipif(not ON_TENSORFLOW, reason="elsewhere `fast` has nothing to say")
+pytestmark = [pytest.mark.system, pytest.mark.skipif(not ON_TENSORFLOW, reason="elsewhere `fast` has nothing to say")]
 
 
 def _vae(optimizer=None, compiled_fast=True):

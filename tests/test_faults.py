@@ -17,6 +17,8 @@ import pytest
 from course_utils import checkpoints, training
 from course_utils.data import read_archive
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 KILLS = 10
 

@@ -12,6 +12,8 @@ import pytest
 
 from tools import handout, sources
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):

@@ -9,6 +9,8 @@ from nbclient import NotebookClient
 
 from course_utils import lesson, plotting
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 SAYING = """from course_utils.lesson import say
 print("before")

@@ -21,6 +21,8 @@ from nbclient.output_widget import OutputWidget
 from tools import lessons, runs, sources, tables
 from tools.facts import MIME
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 
 

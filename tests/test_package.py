@@ -34,6 +34,7 @@ def test_no_module_imports_tensorflow():
             assert not any(name.split(".")[0] in ("tensorflow", "jax", "torch") for name in names), path
 
 
+@pytest.mark.system
 def test_importing_the_package_is_quick_and_loads_nothing_heavy():
     """Less than 0.3 s on top of Keras; the best of three, as a machine may be busy."""
     modules = [name for name in _modules() if ".lesson_" not in name]

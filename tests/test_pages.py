@@ -14,6 +14,8 @@ import pytest
 from tools import formulas, pages, sources
 from tools.formulas import mathml
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sources.find_lessons()
 VOID = {"meta", "link", "img", "br", "hr", "input", "mspace"}

@@ -26,7 +26,7 @@ expect("the seed", SEED, at_least=1)
 """
 
 
-pytestmark = pytest.mark.posix  # links
+pytestmark = [pytest.mark.system, pytest.mark.posix]  # links
 
 
 @pytest.fixture

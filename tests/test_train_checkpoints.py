@@ -14,6 +14,8 @@ from course_utils.metrics import iwae_bound
 from course_utils.models import build_dense_vae
 from tools import train_checkpoints as module
 
+pytestmark = pytest.mark.system
+
 IMAGES = np.random.default_rng(0).random((40, 28, 28, 1), dtype=np.float32)
 FEW = ["--vae-epochs", "2", "--iwae-epochs", "1", "--k", "3"]
 

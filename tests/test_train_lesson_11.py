@@ -7,6 +7,8 @@ from course_utils.checkpoints import load_checkpoint, stored_table
 from course_utils.models import build_unet
 from tools import train_lesson_11 as module
 
+pytestmark = pytest.mark.system
+
 COLUMNS = ("without skips", "without skips, on ink", "U-Net", "U-Net, on ink")
 
 

@@ -7,6 +7,8 @@ from course_utils.checkpoints import load_checkpoint
 from course_utils.models import build_pixel_cnn
 from tools import train_lesson_14 as module
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def recipe(monkeypatch, on_few_digits):

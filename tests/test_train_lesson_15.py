@@ -7,6 +7,8 @@ from course_utils.checkpoints import load_checkpoint
 from course_utils.models import build_discriminator, build_gaussian_encoder, build_generator
 from tools import train_lesson_15 as module
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def recipe(monkeypatch, on_few_digits):

@@ -432,6 +432,7 @@ def test_mixed_precision_scores_as_single_precision_does():
     np.testing.assert_allclose(iwae_bound(mixed, IMAGES, 20), expected, rtol=0.01)
 
 
+@pytest.mark.system
 def test_two_devices_share_a_batch_and_take_the_step_of_one():
     """In a process of its own, as the number of devices is settled before TensorFlow starts."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
