@@ -65,6 +65,8 @@ links: $(INSTALLED)
 explorer: $(INSTALLED)
 	$(BIN)/python -m tools.explorer
 
+site explorer handout: export TF_CPP_MIN_LOG_LEVEL = 3  # on GPUs that are not there
+
 # The course as a website, from the stored notebooks; it needs npm (for MathJax, which the site serves itself).
 site: .venv/.site
 	$(BIN)/python -m tools.site

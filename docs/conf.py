@@ -34,7 +34,8 @@ html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
 html_extra_path = ["extra"]
-html_copy_source = html_show_sourcelink = False
+html_copy_source = html_show_sourcelink = html_use_index = html_domain_indices = False
+html_context = {"default_mode": "auto"}
 mathjax_path = "mathjax/tex-mml-chtml.js"
 html_theme_options = {
     "repository_url": FACTS["repository"],

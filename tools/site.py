@@ -188,13 +188,11 @@ def alternative_texts(notebook):
 
 
 def for_the_site(notebook, name):
-    """A stored notebook as a page: a link in the place of the badge, which others serve, and the setup cell folded."""
+    """A stored notebook as a page: a link in the place of the badge, which others serve, and no facts for programs."""
     opening = notebook.cells[0]
     opening.source = re.sub(r"\[!\[(Open in Colab)\]\([^)]*\)\]", r"[\1]", opening.source)
     opening.source = on_this_site(opening.source, "../")
     for cell in notebook.cells:
-        if "setup" in cell.metadata.get("tags", []):
-            cell.metadata.tags = [*cell.metadata.tags, "hide-input"]
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
     return notebook

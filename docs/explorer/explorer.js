@@ -164,7 +164,7 @@ function makePad(home, name, title, show) {
     <canvas class="map" width="640" height="640" tabindex="0" role="application"
       aria-label="Map of the code of the ${title}. Arrow keys move, with shift in small steps."></canvas>
     <div class="under"><div class="sliders">
-      ${[1, 2].map((i) => `<label>z<sub>${i}</sub> <input type="range" step="any"> <output></output></label>`).join("")}
+      ${[1, 2].map((i) => `<label>z${"₁₂"[i - 1]} <input type="range" step="any"> <output></output></label>`).join("")}
       <output class="faint" aria-live="polite"></output></div></div>`);
   const canvas = home.querySelector("canvas"), map = new LatentMap(canvas, name);
   const sliders = [...home.querySelectorAll("input")], numbers = [...home.querySelectorAll("label output")];
@@ -310,9 +310,9 @@ function makeWalk() {
     Object.assign(paths, {straight: straight(from, to), along: alongTheData(map, from, to)});
     for (const [name, path] of Object.entries(paths)) {
       for (let i = 0; i < 11; i++) paint($(`walk-${name}`), decode.vae(path[10 * i]), 28 * i);
-      const emptiest = Math.min(...path.map((z) => map.near(z)));
+      const near = path.map((z) => map.near(z)), mean = near.reduce((a, b) => a + b) / STEPS;
       $(`walk-${name}`).setAttribute("aria-label", `Eleven steps from a ${labels[ends.from]} to a ${labels[ends.to]}, ${name}.`);
-      $(`say-${name}`).textContent = `${emptiest} test digits close by at its emptiest place`;
+      $(`say-${name}`).textContent = `${mean.toFixed(0)} test digits close by in the mean, ${Math.min(...near)} at its emptiest place`;
     }
     draw();
   };

@@ -113,11 +113,14 @@ def test_both_walks_begin_and_end_at_the_chosen_digits(opened):
     opened.locator("#tab-walk").click()
     straight, along = picture(opened, "#walk-straight"), picture(opened, "#walk-along")
     assert straight != along
-    opened.locator("#to-class").select_option("7")
+    opened.locator("#to-class").select_option("9")
     opened.wait_for_timeout(100)
     assert picture(opened, "#walk-straight") != straight
-    empty = [int(opened.locator(f"#say-{name}").inner_text().split()[0]) for name in ("straight", "along")]
-    assert empty[1] >= empty[0], "along the data it is nowhere emptier"
+    near = []
+    for end in "01235678":
+        opened.locator("#to-class").select_option(end)
+        near.append([int(opened.locator(f"#say-{name}").inner_text().split()[0]) for name in ("straight", "along")])
+    assert np.mean(near, axis=0)[1] > 1.1 * np.mean(near, axis=0)[0], "along the data there are more"
     for step in ("0", "100"):
         opened.locator("#step").fill(step)
         opened.wait_for_timeout(100)
