@@ -32,6 +32,7 @@ napoleon_custom_sections = [("Call arguments", "params_style")]
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["course.css"]
 html_extra_path = ["extra"]
 html_copy_source = html_show_sourcelink = html_use_index = html_domain_indices = False

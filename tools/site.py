@@ -11,7 +11,6 @@ import zipfile
 from pathlib import Path
 
 import nbformat
-from sphinx.cmd.build import build_main
 
 import course_utils
 from tools import handout, sources, tables
@@ -78,6 +77,8 @@ MODULE = """# {name}
 
 
 def main():
+    from sphinx.cmd.build import build_main  # which `make site` alone installs
+
     folder = sources.ROOT / "build" / "site"
     shutil.rmtree(folder, ignore_errors=True)
     write_source(folder / "source")
@@ -106,7 +107,7 @@ def write_source(folder):
     texts = {}
     for name, notebook in tables.stored_notebooks():
         texts.update(alternative_texts(notebook))
-        nbformat.write(for_the_site(notebook, name), folder / "notebooks" / f"{name}.ipynb")
+        nbformat.write(for_the_site(notebook), folder / "notebooks" / f"{name}.ipynb")
     shutil.copytree(sources.ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("[!0-9]*"))
     shutil.copytree(sources.ROOT / "docs" / "_static", folder / "_static")
     shutil.copy(sources.ROOT / "docs" / "conf.py", folder)
@@ -187,7 +188,7 @@ def alternative_texts(notebook):
     return texts
 
 
-def for_the_site(notebook, name):
+def for_the_site(notebook):
     """A stored notebook as a page: a link in the place of the badge, which others serve, and no facts for programs."""
     opening = notebook.cells[0]
     opening.source = re.sub(r"\[!\[(Open in Colab)\]\([^)]*\)\]", r"[\1]", opening.source)
