@@ -171,10 +171,9 @@ def front_page(readme, wheel):
         for name, notebook in tables.stored_notebooks()
     )  # fmt: skip
     trees = [TREE.format(caption=caption, entries="\n".join(entries)) for caption, entries in contents.items()]
-    return (
-        f"{before}::::{{grid}} 1 2 3 3\n:gutter: 3\n\n{cards}\n::::\n{DOWNLOADS.format(wheel=wheel)}{after}\n"
-        + "\n".join(trees)
-    )
+    grid = f"::::{{grid}} 1 2 3 3\n:gutter: 3\n\n{cards}\n::::\n"
+    opening, commands, more = before.partition("## Two commands")
+    return "\n".join([opening, EXPLORER, commands + more, grid, DOWNLOADS.format(wheel=wheel), after, *trees])
 
 
 def alternative_texts(notebook):
