@@ -192,7 +192,9 @@ def for_the_site(notebook):
     opening = notebook.cells[0]
     opening.source = re.sub(r"\[!\[(Open in Colab)\]\([^)]*\)\]", r"[\1]", opening.source)
     opening.source = on_this_site(opening.source, "../")
-    for cell in notebook.cells:
+    for cell in notebook.cells[1:]:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"^# (?=Part )", "## ", cell.source, flags=re.M)  # a page has one title
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
     return notebook
