@@ -299,7 +299,7 @@ class TestStoredNotebook:
 
 
 def _between_marks(path):
-    return path.read_text(encoding="utf-8").split(tables.MARKS[0] + "\n")[1].split(tables.MARKS[1])[0]
+    return tables.split_at_marks(path.read_text(encoding="utf-8"))[1].removeprefix("\n")
 
 
 def test_the_tables_are_current():
@@ -310,12 +310,7 @@ def test_the_tables_are_current():
 
 
 def test_files_that_the_pages_link_to_exist():
-    for page in (
-        ROOT / "README.md",
-        ROOT / "data" / "README.md",
-        ROOT / "docs" / "results.md",
-        ROOT / "docs" / "instructors.md",
-    ):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "data").rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", text):
             target = "".join(target).split("#")[0]

@@ -6,10 +6,9 @@ import json
 import numpy as np
 from keras import layers
 
-from course_utils.checkpoints import load_checkpoint
 from course_utils.plotting import DIGIT_COLOURS
 from tools import sources
-from tools.train_explorer import FOLDER, MODELS
+from tools.train_explorer import FOLDER, MODELS, stored_model
 
 PIECES = ("style.css", "network.js", "explorer.js")  # of docs/explorer/explorer.html
 
@@ -52,8 +51,7 @@ def widened(limits):
 
 def parts_of(name):
     """The dense layers of a stored model that the page runs, by the page's names for them."""
-    model = MODELS[name]()
-    load_checkpoint(model, str(FOLDER / name))
+    model = stored_model(name)
     parts = {"decoder": dense_layers(model.decoder)}
     if name == "vae":
         *body, mean, log_var = dense_layers(model.encoder)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools import explorer, sources
+from tools import sources
 
 README = """# The autoencoder course
 
@@ -55,6 +55,8 @@ def write(path):
         files = {wheel.name: wheel.read_bytes()}
     for source in sources.find_lessons():
         files[f"{source.stem}.ipynb"] = nbformat.writes(for_students(sources.read_source(source))).encode()
+    from tools import explorer  # it takes Keras, which a wheel alone does not need
+
     files["explorer.html"] = explorer.page().encode()
     needs = " ".join(f'"{line}"' for line in requirements("tensorflow", "ipywidgets", "constriction"))
     text = README.format(lessons=len(files) - 2, wheel=wheel.name, needs=needs)

@@ -159,16 +159,16 @@ def write_downloads(folder):
 
 def front_page(readme, wheel):
     """The README as the site's first page: its table of lessons as cards, and the contents of all pages."""
-    before, _, rest = readme.partition(tables.MARKS[0])
-    _, _, after = rest.partition(tables.MARKS[1])
-    lessons = {name: f"{name[:2]}. {sources.title_of(notebook)}" for name, notebook in tables.stored_notebooks()}
+    before, _, after = tables.split_at_marks(readme)
+    notebooks = tables.stored_notebooks()
+    lessons = {name: f"{name[:2]}. {sources.title_of(notebook)}" for name, notebook in notebooks}
     contents = CONTENTS | {"Lessons": [f"{title} <notebooks/{name}>" for name, title in lessons.items()]}
     cards = "\n".join(
         CARD.format(
             title=lessons[name], name=name,
             alt=tables.alternative_text(notebook), headline=tables.headline(notebook).replace(r"\|", "|"),
         )
-        for name, notebook in tables.stored_notebooks()
+        for name, notebook in notebooks
     )  # fmt: skip
     trees = [TREE.format(caption=caption, entries="\n".join(entries)) for caption, entries in contents.items()]
     grid = f"::::{{grid}} 1 2 3 3\n:gutter: 3\n\n{cards}\n::::\n"

@@ -98,8 +98,7 @@ def needs_tensorflow(notebook):
 def header(opening, name, course, tensorflow):
     """The first two cells: the source's opening with the badge under its title and the times below, and the setup."""
     title, _, rest = opening.partition("\n")
-    owner_and_name = repository().removeprefix("https://github.com/")
-    address = f"https://colab.research.google.com/github/{owner_and_name}/blob/main/notebooks/{name}.ipynb"
+    address = f"https://colab.research.google.com/github/{owner_and_name()}/blob/main/notebooks/{name}.ipynb"
     minutes = {key: course.get(key, "?") for key in ("reading", "doing")}
     runs = {"full": in_words(course.get("seconds")), "quick": in_words(course.get("quick_seconds"))}
     pieces = [title, BADGE.format(address=address), rest.strip(), TIME.format(**minutes, **runs), RUNTIME[tensorflow]]
@@ -139,9 +138,14 @@ def repository():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 
 
-def website():
-    """Where GitHub publishes the repository's website."""
-    owner, name = repository().removeprefix("https://github.com/").split("/")
+def owner_and_name():
+    """What GitHub calls the repository."""
+    return repository().removeprefix("https://github.com/")
+
+
+def website(of=None):
+    """Where GitHub publishes the website of a repository `owner/name`, by default this one."""
+    owner, name = (of or owner_and_name()).split("/")
     return f"https://{owner.lower()}.github.io/{name}"
 
 
@@ -150,13 +154,11 @@ def link(name=None):
     name = name or origin()
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         sys.exit(f"REPO must be owner/name. Received: {name!r}")
-    old, old_site = re.escape(repository().removeprefix("https://github.com/")), website()
-    places = [ROOT / name for name in ("pyproject.toml", "README.md", "CITATION.cff", "docs/students.md")]
+    old = owner_and_name()
+    places = [ROOT / file for file in ("pyproject.toml", "README.md", "CITATION.cff", "docs/students.md")]
     for path in places:
-        text = re.sub(rf"(?<=github\.com/){old}(?![\w-])", name, path.read_text(encoding="utf-8"))
-        path.write_text(text, encoding="utf-8")
-    for path in places:  # now that pyproject.toml holds the new address
-        path.write_text(path.read_text(encoding="utf-8").replace(old_site, website()), encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace(website(old), website(name))
+        path.write_text(re.sub(rf"(?<=github\.com/){re.escape(old)}(?![\w-])", name, text), encoding="utf-8")
     stored = [source for source in find_lessons() if stored_path(source).is_file()]
     for source in stored:
         renew_header(source)

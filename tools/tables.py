@@ -26,9 +26,15 @@ def write_tables():
 
 def put_between_marks(path, table):
     """Replaces what stands between the two marks in a file."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
+    before, _, after = split_at_marks(path.read_text(encoding="utf-8"))
     path.write_text(f"{before}{MARKS[0]}\n{table}{MARKS[1]}{after}", encoding="utf-8")
+
+
+def split_at_marks(text):
+    """What stands before, between and after the two marks."""
+    before, _, rest = text.partition(MARKS[0])
+    between, _, after = rest.partition(MARKS[1])
+    return before, between, after
 
 
 def teaching_table():

@@ -7,6 +7,7 @@ digits. data/checkpoints/README.md says what the files hold.
 """
 
 import argparse
+import sys
 import time
 
 import keras
@@ -50,6 +51,19 @@ def main(arguments=None):
     train(iwae, f"iwae_{LATENT_DIM}", options.iwae_epochs, options.iwae_peak, mnist.x_train, x_valid)
     scores.append(score(iwae, f"iwae_{LATENT_DIM}", x_test))
     write_scores(scores)
+
+
+def check_all_of_mnist(mnist, n_train):
+    """Ends the program if there are not so many training digits."""
+    if len(mnist.x_train) != n_train:
+        sys.exit("the checkpoints need all of MNIST: a network once, or mnist.npz in data/")
+
+
+def is_stored(path):
+    """Whether a file is there already, which is then said."""
+    if path.is_file():
+        print(f"{path.name}: stored already; delete {path} to make it anew")
+    return path.is_file()
 
 
 def positive_whole(text):

@@ -5,7 +5,6 @@ VAE. What is stored already is not trained again. data/explorer/README.md says w
 """
 
 import argparse
-import sys
 
 import keras
 import numpy as np
@@ -18,7 +17,7 @@ from course_utils.losses import bernoulli_nll
 from course_utils.models import build_conditional_vae, build_dense_autoencoder, build_dense_vae
 from course_utils.resume import Resume
 from course_utils.training import fast
-from tools.train_checkpoints import Report, positive_whole
+from tools.train_checkpoints import Report, check_all_of_mnist, is_stored, positive_whole
 
 N_TRAIN, BATCH, SEED, PEAK = 55_000, 250, 8, 3e-3
 FOLDER = REPOSITORY_DATA / "explorer"
@@ -35,13 +34,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     setup(SEED)
     mnist = load("mnist")
-    if len(mnist.x_train) != N_TRAIN:
-        sys.exit("the checkpoints need all of MNIST: a network once, or mnist.npz in data/")
+    check_all_of_mnist(mnist, N_TRAIN)
     for name in MODELS:
-        path = FOLDER / f"{name}.npz"
-        if path.is_file():
-            print(f"{path.name}: stored already; delete {path} to make it anew")
-        else:
+        if not is_stored(FOLDER / f"{name}.npz"):
             train(name, mnist, options.epochs)
     store_codes(mnist)
 
@@ -66,17 +61,19 @@ def train(name, mnist, epochs):
     save_checkpoint(model, str(FOLDER / name), {"epoch": 1 + np.arange(epochs), **history})
 
 
+def stored_model(name):
+    """The model of that name in `MODELS`, with its stored weights."""
+    model = MODELS[name]()
+    load_checkpoint(model, str(FOLDER / name))
+    return model
+
+
 def store_codes(mnist):
     """Stores the test digits' labels and codes, the VAE's means and the plain autoencoder's, by the stored weights."""
-    codes = {}
-    for name in ("vae", "plain"):
-        model = MODELS[name]()
-        load_checkpoint(model, str(FOLDER / name))
-        codes[name] = np.asarray(predict_in_batches(model.encoder, mnist.x_test))
-    codes["vae"] = codes["vae"][0]  # the mean of the pair
+    (mean, _), plain = (predict_in_batches(stored_model(name).encoder, mnist.x_test) for name in ("vae", "plain"))
     with replacing(FOLDER / "codes.npz") as unfinished:
-        halves = {name: values.astype(np.float16) for name, values in codes.items()}
-        np.savez_compressed(unfinished, labels=mnist.y_test.astype(np.uint8), **halves)
+        codes = {"vae": mean.astype(np.float16), "plain": plain.astype(np.float16)}
+        np.savez_compressed(unfinished, labels=mnist.y_test.astype(np.uint8), **codes)
 
 
 if __name__ == "__main__":

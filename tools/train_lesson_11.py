@@ -6,8 +6,6 @@ is not trained again; an interrupted training goes on after its last epoch. data
 files hold.
 """
 
-import sys
-
 import keras
 import numpy as np
 from keras import ops
@@ -22,6 +20,7 @@ from course_utils.metrics import dice
 from course_utils.models import build_unet
 from course_utils.scenes import digit_in_clutter, overlapping_classes, single_classes
 from course_utils.training import callbacks, fast
+from tools.train_checkpoints import check_all_of_mnist, is_stored
 
 N_TRAIN, BATCH = 55_000, 16
 N_SINGLE, EPOCHS = 16_000, 8  # of two digits by class
@@ -31,15 +30,12 @@ N_CLUTTER, SEEDS = 48_000, (2, 3)  # of the comparison; the lesson itself has se
 def main():
     setup(11)
     mnist = load("mnist")
-    if len(mnist.x_train) != N_TRAIN:
-        sys.exit("the checkpoints need all of MNIST: a network once, or mnist.npz in data/")
+    check_all_of_mnist(mnist, N_TRAIN)
     for path, make in {
         checkpoints.files("two_digits")[0]: train_two_digits,
         checkpoints.folder() / "clutter.csv": compare_on_clutter,
     }.items():
-        if path.is_file():
-            print(f"{path.name}: stored already; delete {path} to make it anew")
-        else:
+        if not is_stored(path):
             make(mnist)
 
 

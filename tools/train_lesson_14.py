@@ -6,7 +6,6 @@ says what the files hold.
 """
 
 import argparse
-import sys
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from course_utils.losses import categorical_nll
 from course_utils.models import build_pixel_cnn
 from course_utils.resume import Resume
 from course_utils.training import fast
-from tools.train_checkpoints import Report, positive_whole
+from tools.train_checkpoints import Report, check_all_of_mnist, is_stored, positive_whole
 
 N_TRAIN, BATCH, SEED, PEAK = 55_000, 16, 14, 2e-3
 NAME, N_BLOCKS = "pixel_cnn", 14
@@ -32,13 +31,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     setup(SEED)
     mnist = load("mnist")
-    if len(mnist.x_train) != N_TRAIN:
-        sys.exit("the checkpoints need all of MNIST: a network once, or mnist.npz in data/")
+    check_all_of_mnist(mnist, N_TRAIN)
     path, _ = checkpoints.files(NAME)
-    if path.is_file():
-        print(f"{path.name}: stored already; delete {path} to make it anew")
-        return
-    train(mnist, options.pixel_epochs)
+    if not is_stored(path):
+        train(mnist, options.pixel_epochs)
 
 
 def pixel_pair(images, rng):

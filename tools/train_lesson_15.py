@@ -5,7 +5,6 @@ again; an interrupted training goes on after its last epoch. data/checkpoints/RE
 """
 
 import argparse
-import sys
 
 import keras
 import numpy as np
@@ -18,7 +17,7 @@ from course_utils.losses import bernoulli_nll
 from course_utils.models import GAN, VAE, VAEGAN, build_discriminator, build_gaussian_encoder, build_generator
 from course_utils.resume import Resume
 from course_utils.training import fast
-from tools.train_checkpoints import Report, positive_whole
+from tools.train_checkpoints import Report, check_all_of_mnist, is_stored, positive_whole
 
 N_TRAIN, BATCH, LATENT, SEED = 55_000, 64, 32, 15
 
@@ -45,13 +44,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     setup(SEED)
     mnist = load("mnist")
-    if len(mnist.x_train) != N_TRAIN:
-        sys.exit("the checkpoints need all of MNIST: a network once, or mnist.npz in data/")
+    check_all_of_mnist(mnist, N_TRAIN)
     for name, recipe in RECIPES.items():
         path, _ = checkpoints.files(name)
-        if path.is_file():
-            print(f"{path.name}: stored already; delete {path} to make it anew")
-        else:
+        if not is_stored(path):
             train(name, mnist.x_train[: N_TRAIN // BATCH * BATCH], options.times, *recipe)
 
 

@@ -7,7 +7,8 @@ const models = Object.fromEntries(
 const labels = Uint8Array.from(atob(DATA.labels), (letter) => letter.charCodeAt(0));
 const codes = {vae: unpack(DATA.codes.vae), plain: unpack(DATA.codes.plain)};
 
-const oneHot = (digit) => Array.from({length: 10}, (_, i) => Number(i === digit));
+const DIGITS = [...Array(10).keys()];
+const oneHot = (digit) => DIGITS.map((i) => Number(i === digit));
 const decode = {
   vae: (z) => run(models.vae.decoder, z),
   plain: (z) => run(models.plain.decoder, z),
@@ -34,6 +35,8 @@ function paint(canvas, image, x = 0, y = 0) {
 
 // Maps
 
+const dots = {}; // the maps without anything on them, by name: three show the VAE's
+
 /** The codes as dots, and a way between codes and places on the canvas. */
 class LatentMap {
   constructor(canvas, name) {
@@ -41,8 +44,7 @@ class LatentMap {
     this.size = canvas.width;
     this.limits = DATA.limits[name];
     this.codes = codes[name] ?? new Float32Array(0);
-    this.dots = new OffscreenCanvas(this.size, this.size); // drawn once: ten thousand dots a frame would be too many
-    this.drawDots(this.dots.getContext("2d"));
+    this.dots = dots[name] ??= this.drawDots(); // drawn once: ten thousand dots a frame would be too many
   }
 
   place([z1, z2]) {
@@ -55,7 +57,8 @@ class LatentMap {
     return [left + x / this.size * (right - left), high - y / this.size * (high - low)];
   }
 
-  drawDots(pen) {
+  drawDots() {
+    const sheet = new OffscreenCanvas(this.size, this.size), pen = sheet.getContext("2d");
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, this.size, this.size);
     for (let i = 0; i < this.codes.length / 2; i++) {
@@ -63,9 +66,10 @@ class LatentMap {
       pen.fillStyle = DATA.colours[labels[i]];
       pen.fillRect(x - 1, y - 1, 2.5, 2.5);
     }
-    for (let digit = 0; digit < 10 && this.codes.length; digit++) this.label(pen, digit);
+    if (this.codes.length) DIGITS.forEach((digit) => this.label(pen, digit));
     pen.strokeStyle = "#000";
     for (const radius of [1, 2]) this.ellipse(pen, [0, 0], [radius, radius], 1);
+    return sheet;
   }
 
   /** The number of a digit, at the median of its codes. */
@@ -322,7 +326,7 @@ function makeWalk() {
     renew();
   };
   for (const [end, digit] of [["from", 4], ["to", 0]]) {
-    $(`${end}-class`).innerHTML = [...oneHot(digit).keys()].map((i) => `<option ${i === digit ? "selected" : ""}>${i}</option>`).join("");
+    $(`${end}-class`).innerHTML = DIGITS.map((i) => `<option ${i === digit ? "selected" : ""}>${i}</option>`).join("");
     $(`${end}-class`).addEventListener("change", () => choose(end));
     $(`${end}-next`).addEventListener("click", () => choose(end));
     do ends[end]++; while (labels[ends[end]] !== digit);
@@ -449,7 +453,7 @@ function makePaper() {
 
 function makeStyles() {
   const move = makePad(document.querySelector("#style [data-map=style]"), "style", "conditional VAE", (z) => {
-    for (let digit = 0; digit < 10; digit++) paint($("styles"), decode.style(z, digit), 28 * (digit % 5), 28 * Math.floor(digit / 5));
+    for (const digit of DIGITS) paint($("styles"), decode.style(z, digit), 28 * (digit % 5), 28 * Math.floor(digit / 5));
     return "the circles hold 39 % and 86 % of the prior";
   });
   move([0, 0]);

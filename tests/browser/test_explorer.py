@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from course_utils.checkpoints import load_checkpoint
 from course_utils.data import load
 from tools import explorer
-from tools.train_explorer import FOLDER, MODELS
+from tools.train_explorer import stored_model
 
 GRID = np.stack(np.meshgrid(np.linspace(-3, 3, 40), np.linspace(-3, 3, 40)), axis=-1).reshape(-1, 2)[::10]
 
@@ -27,16 +26,10 @@ def opened(page, file):
     assert page.faults == [] and list(page.received) == [file]
 
 
-def model(name):
-    loaded = MODELS[name]()
-    load_checkpoint(loaded, str(FOLDER / name))
-    return loaded
-
-
 @pytest.mark.parametrize("name", ["vae", "plain"])
 def test_every_tenth_grid_point_is_decoded_as_by_keras(opened, name):
     drawn = opened.evaluate(f"points => points.map((z) => [...explorer.decode.{name}(z)])", GRID.tolist())
-    expected = model(name).decoder.predict(GRID.astype(np.float32), verbose=0).reshape(len(GRID), -1)
+    expected = stored_model(name).decoder.predict(GRID.astype(np.float32), verbose=0).reshape(len(GRID), -1)
     np.testing.assert_allclose(drawn, expected, atol=1e-3)
 
 
@@ -45,7 +38,7 @@ def test_styles_are_decoded_as_by_keras(opened):
     points = [[z, int(digit)] for z, digit in zip(GRID.tolist(), digits)]
     drawn = opened.evaluate("points => points.map(([z, digit]) => [...explorer.decode.style(z, digit)])", points)
     told = [GRID.astype(np.float32), np.eye(10, dtype=np.float32)[digits]]
-    expected = model("conditional").decoder.predict(told, verbose=0).reshape(len(GRID), -1)
+    expected = stored_model("conditional").decoder.predict(told, verbose=0).reshape(len(GRID), -1)
     np.testing.assert_allclose(drawn, expected, atol=1e-3)
 
 
@@ -56,7 +49,7 @@ def test_digits_are_encoded_as_by_keras(opened, monkeypatch):
         "images => images.map((x) => explorer.encode(x)).map(({mean, logVar}) => [[...mean], [...logVar]])",
         images.reshape(50, -1).tolist(),
     )
-    mean, log_var = model("vae").encoder.predict(images, verbose=0)
+    mean, log_var = stored_model("vae").encoder.predict(images, verbose=0)
     np.testing.assert_allclose([answer[0] for answer in answers], mean, atol=2e-3)
     np.testing.assert_allclose([answer[1] for answer in answers], log_var, atol=2e-3)
 
