@@ -33,7 +33,7 @@ unit system-tests notebook-tests: export TF_NUM_INTEROP_THREADS = $(SHARE)
 unit: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . || \
 	  { echo "Style: .venv/bin/ruff check --fix . && .venv/bin/ruff format ."; exit 1; }
-	$(BIN)/python -m pytest tests --ignore tests/browser -m "not system" -n 2 --dist loadscope
+	$(BIN)/python -m pytest tests --ignore tests/browser -m "not system" -n 2 --dist worksteal
 
 # Kernels, processes that are killed, environments from nothing, graders.
 system-tests: $(INSTALLED)

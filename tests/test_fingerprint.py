@@ -177,6 +177,7 @@ def test_values_of_all_kinds_can_be_described():
         assert " at 0x" not in str(describe(value))
 
 
+@pytest.mark.system
 def test_the_same_in_another_process(capsys):
     """Where strings have other hashes, and so sets another order."""
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS]

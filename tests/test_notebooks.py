@@ -491,17 +491,20 @@ def validated(tmp_path_factory):
     return outcomes
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", ["right_output", "sanitised_output", "said_output"])
 def test_right_outputs_pass(validated, name):
     assert validated[name] is None
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("name", "stored", "printed"), [("wrong_output", 5, 4), ("wrong_after_sanitising", 23, 32)])
 def test_wrong_outputs_fail(validated, name, stored, printed):
     assert "outputs differ" in validated[name]
     assert str(stored) in validated[name] and str(printed) in validated[name]
 
 
+@pytest.mark.system
 def test_a_cell_never_run_passes_nbval_and_is_caught_here(validated):
     assert validated["never_run"] is None
     assert len(list(not_run(_read(FIXTURES / "never_run.ipynb")))) == 2

@@ -329,11 +329,12 @@ def _fit_on_fresh_batches(model, *more):
     return model.fit(fresh, epochs=4, verbose=0, callbacks=[*training.callbacks("fresh"), *more])
 
 
-@pytest.mark.parametrize("eagerly", [True, False])
-def test_fresh_batches_go_on_as_if_there_had_been_no_interruption(eagerly):
+def test_fresh_batches_go_on_as_if_there_had_been_no_interruption():
+    """Compiled fits in kernels that are killed: test_faults.py."""
+
     def new_kernel():
         keras.utils.set_random_seed(0)  # Keras draws the order of the batches from Python's generator
-        return _vae(run_eagerly=eagerly)
+        return _vae()
 
     at_once = new_kernel()
     expected = _fit_on_fresh_batches(at_once)
@@ -351,7 +352,7 @@ def test_fresh_batches_that_were_in_use_before_go_on_with_their_own_epoch():
 
     def fits(*more):
         keras.utils.set_random_seed(0)
-        fresh, model = FreshBatches(IMAGES, _noisy, batch_size=6), _vae(run_eagerly=False)
+        fresh, model = FreshBatches(IMAGES, _noisy, batch_size=6), _vae()
         model.fit(fresh, epochs=2, verbose=0)
         if more:
             with pytest.raises(KeyboardInterrupt):

@@ -401,6 +401,7 @@ def test_export_of_a_trained_model(which, tmp_path):
     np.testing.assert_allclose(restored.serve(inputs), model.predict(inputs, verbose=0), atol=1e-5)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_trains_and_is_scored_in_mixed_precision(precision):
     keras.utils.set_random_seed(0)
