@@ -96,10 +96,9 @@ def test_every_public_function_and_class_says_what_it_does():
                 assert thing.__doc__, f"{name}.{thing.__name__}"
 
 
+@pytest.mark.system
 def test_jax(tmp_path):
-    """The same models on JAX, in a process of their own; skipped where JAX is not installed."""
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("JAX is not installed")
+    """The same models on JAX, in a process of their own."""
     environment = {**os.environ, "KERAS_BACKEND": "jax", "COURSE_CACHE": str(tmp_path), "JAX_PLATFORMS": "cpu"}
     environment["PYTHONPATH"] = str(ROOT)
     script = Path(__file__).with_name("jax_check.py")

@@ -58,7 +58,7 @@ def write(path):
     from tools import explorer  # it takes Keras, which a wheel alone does not need
 
     files["explorer.html"] = explorer.page().encode()
-    needs = " ".join(f'"{line}"' for line in requirements("tensorflow", "ipywidgets", "constriction"))
+    needs = " ".join(f'"{line}"' for line in requirements("tensorflow", "ipywidgets", "constriction", "jax"))
     text = README.format(lessons=len(files) - 2, wheel=wheel.name, needs=needs)
     files["README.md"] = text.encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
