@@ -225,7 +225,7 @@ def _of_a_half(serial_share):
     "speed-up is 1 over that. Solve for s.",
     returns=as_number,
     cases=lambda rng: [
-        (float(rng.uniform(*range)) * n, n) for n, range in ((2, (0.1, 0.4)), (16, (1.1, 2)), (300, (0, 1)))
+        (n * float(rng.uniform(low, high)), n) for n, low, high in ((2, 0.1, 0.4), (16, 1.1, 2), (300, 0, 1))
     ],
 )
 def serial_share(speedup, devices):

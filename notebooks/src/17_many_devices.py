@@ -827,7 +827,7 @@ for n in (2, 8, 64, 512):
 # %% [markdown]
 # **What to notice.** Amdahl's curve knows only what was lost with two devices, and takes it for a fixed share: it ends at 2.3. The other curves know where the loss comes from, and all have a *peak*. The ring's is at four devices, and 64 of them are four times slower than one: 126 short messages in turn, for each of ten arrays. Halving needs twelve in their place. What gives the most is to pack the ten arrays into one. It costs a copy, and Amdahl's formula would not have told you.
 #
-# How good are the predictions? On two devices they can be tested: they are a sixth too low for the two larger batches, and up to a third for the small ones, since what JAX does around a step was left out.
+# How good are the predictions? On two devices they can be tested: they are a sixth too low for the two larger batches, and by a fifth and a third for the small ones, since what JAX does around a step was left out.
 #
 # And if the batch *grows* with the devices, 2,048 images on each, then with packing nine tenths of the time are work, with 512 devices as well. That is the way out that is usually taken. But what is a batch of a million images worth?
 #

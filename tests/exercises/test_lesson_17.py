@@ -19,10 +19,8 @@ def test_combined(check_states):
         wrong={
             "That is a sum": lambda gradients, sizes: gradients.sum(axis=0),
             "counts both shards alike": lambda gradients, sizes: gradients.mean(axis=0),
-            "larger weight to the smaller": lambda gradients, sizes: (
-                np.average(gradients, axis=0, weights=1 / sizes)
-                if isinstance(sizes, np.ndarray)
-                else np.average(gradients, axis=0, weights=1 / np.array(sizes))
+            "larger weight to the smaller": lambda gradients, sizes: np.average(
+                gradients, axis=0, weights=1 / np.array(sizes)
             ),
             "make one of shape (3,)": lambda gradients, sizes: np.average(gradients, weights=sizes, axis=0).sum(),
             "comes [2, -1, 1]": lambda gradients, sizes: gradients[0],
