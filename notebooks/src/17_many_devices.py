@@ -26,7 +26,7 @@
 #
 # **You need** lesson 07 (variational autoencoders). Some cells need the package `jax`, which Colab has and `requirements.txt` lists. Processes that compute together on CPUs need Linux or macOS, the limit of memory in section 6 needs Linux; Colab has all.
 #
-# **The quick profile** has 4,000 digits, two sizes of batch and one seed, and measures fewer times; the text describes the full run.
+# **The quick profile** has 4,000 digits, two sizes of batch and one seed, and measures fewer times, which it holds to no bounds; the text describes the full run.
 
 # %%
 import importlib
@@ -48,7 +48,7 @@ from course_utils import plotting
 from course_utils.batches import binarise
 from course_utils.data import load
 from course_utils.exercises import lesson_17 as ex
-from course_utils.lesson import budget, expect, setup
+from course_utils.lesson import budget, expect, profile, setup
 from course_utils.losses import bernoulli_nll
 from course_utils.metrics import kl_divergence, negative_elbo_terms
 from course_utils.models import build_dense_vae
@@ -285,15 +285,21 @@ def finish(*processes, seconds=300):
 
 
 # %%
+def meeting_place():
+    """An address on this machine that nobody uses yet."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return f"localhost:{free.getsockname()[1]}"
+
+
+# %%
 np.save("images.npy", train[:3200])
-with socket.socket() as free:
-    free.bind(("localhost", 0))
-    address = f"localhost:{free.getsockname()[1]}"
+address = meeting_place()
 on_jax = {"KERAS_BACKEND": "jax", "JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo"}
 soon = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # compiles faster and computes slower: right for 50 steps
 one = start("one_process.py", **on_jax, **soon, JAX_NUM_CPU_DEVICES="2")
 two = [start("two_processes.py", process, address, **on_jax, **soon, JAX_NUM_CPU_DEVICES="1") for process in (0, 1)]
-heard = finish(one, *two)
+_ = finish(one, *two)
 
 # %%
 runs = {name: np.load(f"{name}.npz") for name in ("1_devices", "2_devices", "process_0", "process_1")}
@@ -728,9 +734,7 @@ if process == 0:
 
 # %%
 SIZES = budget((32, 128, 512, 2048), quick=(512,))
-with socket.socket() as free:
-    free.bind(("localhost", 0))
-    address = f"localhost:{free.getsockname()[1]}"
+address = meeting_place()
 one_each = {**on_jax, **budget({}, quick=soon), "JAX_NUM_CPU_DEVICES": "1", "NPROC": "1"}  # a device is a thread
 finish(*(start("times.py", process, address, *SIZES, **one_each) for process in (0, 1)))
 times = json.loads(Path("times.json").read_text())
@@ -819,10 +823,10 @@ plotting.curves(
 )
 
 # %%
-for n in (2, 8, 64, 512):
-    row = ", ".join(f"{name} {values[list(N).index(n)]:.3g}" for name, values in speedups.items())
-    growing = base / step_seconds(n, n * LARGEST, "halving, packed")
-    print(f"{n:3} devices: {row}; if the batch grows with the devices, each works {100 * growing:.0f}% of the time")
+for i in (1, 3, 6, 9):
+    row = ", ".join(f"{name} {values[i]:.3g}" for name, values in speedups.items())
+    growing = base / step_seconds(N[i], N[i] * LARGEST, "halving, packed")
+    print(f"{N[i]:3} devices: {row}; if the batch grows with the devices, each works {100 * growing:.0f}% of the time")
 
 # %% [markdown]
 # **What to notice.** Amdahl's curve knows only what was lost with two devices, and takes it for a fixed share: it ends at 2.3. The other curves know where the loss comes from, and all have a *peak*. The ring's is at four devices, and 64 of them are four times slower than one: 126 short messages in turn, for each of ten arrays. Halving needs twelve in their place. What gives the most is to pack the ten arrays into one. It costs a copy, and Amdahl's formula would not have told you.
@@ -900,12 +904,11 @@ best_rate = {size: RATES[int(np.argmin(np.median(values, axis=0)))] for size, va
 for size in BATCHES:
     print(f"{size:4} images: best rate {best_rate[size]:g}, steps {best[size].round().astype(int)}")
 smallest, largest = BATCHES[0], BATCHES[-1]
+times_larger = f"{largest // smallest} times the batch"
 fewer = np.median(best[smallest] / best[largest])
 kept = np.median(needed[largest][:, RATES.index(best_rate[smallest])] / best[largest])
 ex.steps_guess.check(steps_guess, fewer)
-print(
-    f"{largest // smallest} times the batch: {fewer:.2f} times fewer steps; with the rate of the small batch {fewer / kept:.2f}"
-)
+print(f"{times_larger}: {fewer:.2f} times fewer steps; with the rate of the small batch {fewer / kept:.2f}")
 
 # %% [markdown]
 # **What to notice.** With 64 times the batch, each with its best rate, 4.4 times fewer steps are enough. Most of that comes from the first eightfold, 3.2 times; the second brings 1.4. Beyond some hundreds of images the gradient is good enough here, and better ones change little. (McCandlish et al. 2018 call the size at which that happens **critical**. It grows while a training goes on, and here we look at the beginning of one.)
@@ -932,10 +935,9 @@ def seconds_to_target(**link):
 
 here, fast_link = seconds_to_target(), seconds_to_target(latency=5e-6, bandwidth=50e9)
 for name, table in {"this machine's messages": here, "assumed: 5 µs and 50 GB a second": fast_link}.items():
-    for n in (1, 8, 32):
-        size = min(BATCHES, key=lambda size: table[size][list(COUNTS).index(n)])
-        seconds = table[size][list(COUNTS).index(n)]
-        print(f"{name:32}: {n:2} devices, best with {size:4} images a batch, {seconds:.3f} s")
+    for i in (0, 3, 5):
+        size = min(BATCHES, key=lambda size: table[size][i])
+        print(f"{name:32}: {COUNTS[i]:2} devices, best with {size:4} images a batch, {table[size][i]:.3f} s")
 shown = {f"{size} images": values for size, values in here.items()}
 shown |= {f"{size}, fast link": values for size, values in fast_link.items()}
 plotting.curves(shown, "devices", "seconds to the target, predicted", x=COUNTS, log_x=True, log_y=True)
@@ -969,23 +971,21 @@ expect("the same, of own noise: one replica over sixteen", own_noise[0] / own_no
 
 # %%
 expect("memory that the training took, of what it may", peak / LIMIT, at_most=0.8)
-expect(
-    "throughput from shards over that from an array",
-    throughput["shards"] / throughput["array"],
-    at_least=budget(0.9, quick=0.4),
-)
 for policy, most in zip(POLICIES[1:], budget((1, 2), quick=(5,))):
     gap = abs(np.mean(mixed_losses[policy]) - np.mean(mixed_losses["float32"]))
     expect(f"test loss in {policy}, off that in float32", gap, at_most=most, unit="nats")
 
 # %%
-ratio = step_seconds(2, LARGEST) / both[-1]
-expect("two devices: predicted time of a step over measured, largest batch", ratio, at_least=0.4, at_most=1.6)
-gain = times["gradients"] / times["packed"]
-expect("all-reduce of ten arrays: times that of the same bytes packed", gain, at_least=budget(1.3, quick=0.5))
-expect("64 times the batch: how many times fewer steps", fewer, at_least=budget(2, quick=1), at_most=10)
-gain = min(values[0] for values in here.values()) / min(values.min() for values in here.values())
-expect("devices on this machine: times as fast to the target as one", gain, at_least=1, at_most=2)
+expect(f"{times_larger}: how many times fewer steps", fewer, at_least=budget(2, quick=1), at_most=10)
+if profile() == "full":  # a quick run may share the machine, and then its times mean nothing
+    ratio = throughput["shards"] / throughput["array"]
+    expect("throughput from shards over that from an array", ratio, at_least=0.9)
+    ratio = step_seconds(2, LARGEST) / both[-1]
+    expect("two devices: predicted time of a step over measured, largest batch", ratio, at_least=0.4, at_most=1.6)
+    gain = times["gradients"] / times["packed"]
+    expect("all-reduce of ten arrays: times that of the same bytes packed", gain, at_least=1.3)
+    gain = min(values[0] for values in here.values()) / min(values.min() for values in here.values())
+    expect("devices on this machine: times as fast to the target as one", gain, at_least=1, at_most=2)
 
 # %% [markdown]
 # ## Summary
