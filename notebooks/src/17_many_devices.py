@@ -443,7 +443,7 @@ for name, model in list(models.items())[budget(0, quick=1) :]:
 # Does it matter? The gradient is right on average either way. But it is a mean over noise, and means get better by *independent* terms. Let $n$ replicas have 16 images each, and let us measure how much the gradient varies from draw to draw, in the sum of its variances: once with new noise for each image, and once with the same 16 rows of noise on all replicas. The images are drawn anew each time in both.
 
 # %%
-REPLICAS, N_DRAWS = budget((1, 2, 4, 8, 16), quick=(1, 4, 16)), budget(200, quick=40)
+REPLICAS, N_DRAWS = budget((1, 2, 4, 8, 16), quick=(1, 4, 16)), budget(200, quick=20)
 
 
 def variance(replicas, shared):
@@ -871,13 +871,21 @@ class UntilTarget(keras.callbacks.Callback):
 
 
 # %%
+learner = small_vae(17)  # one for all trainings: each new model would have to be compiled first
+learner.compile("adam", loss=bernoulli_nll)
+learner.optimizer.build(learner.trainable_variables)
+
+
 def steps_to_target(batch_size, rate, seed):
     """Steps of Adam, interpolated between two looks; `MOST` if they were not enough."""
-    model, watch = small_vae(seed), UntilTarget()
-    model.compile(keras.optimizers.Adam(rate), loss=bernoulli_nll)
+    for variable, new in zip(learner.variables, small_vae(seed).variables):  # weights and the noise's state
+        variable.assign(new)
+    for variable in learner.optimizer.variables:  # moments and number of steps
+        variable.assign(keras.ops.zeros_like(variable))
+    learner.optimizer.learning_rate = rate
     batches = few_images.shuffle(20_000, seed=seed).repeat().batch(batch_size)
-    pairs = batches.map(lambda images: (images, images)).prefetch(2)
-    model.fit(pairs, steps_per_epoch=EVERY, epochs=MOST // EVERY, verbose=0, callbacks=[watch])
+    pairs, watch = batches.map(lambda images: (images, images)).prefetch(2), UntilTarget()
+    learner.fit(pairs, steps_per_epoch=EVERY, epochs=MOST // EVERY, verbose=0, callbacks=[watch])
     before, last = watch.seen[-2:]
     return EVERY * (len(watch.seen) - 2 + (before - TARGET) / (before - last)) if last <= TARGET else MOST
 
