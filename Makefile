@@ -35,7 +35,7 @@ unit: $(INSTALLED)
 	  { echo "Style: .venv/bin/ruff check --fix . && .venv/bin/ruff format ."; exit 1; }
 	$(BIN)/python -m pytest tests --ignore tests/browser -m "not system" -n 2 --dist worksteal
 
-# Kernels, processes that are killed, environments from nothing, graders.
+# Kernels, processes that are killed, environments from nothing, graders, trainings that learn something.
 system-tests: $(INSTALLED)
 	$(BIN)/python -m pytest tests --ignore tests/browser -m system -n 2 --dist loadscope
 

@@ -352,7 +352,7 @@ def test_fresh_batches_that_were_in_use_before_go_on_with_their_own_epoch():
 
     def fits(*more):
         keras.utils.set_random_seed(0)
-        fresh, model = FreshBatches(IMAGES, _noisy, batch_size=6), _vae()
+        fresh, model = FreshBatches(IMAGES, _noisy, batch_size=12), _vae()
         model.fit(fresh, epochs=2, verbose=0)
         if more:
             with pytest.raises(KeyboardInterrupt):

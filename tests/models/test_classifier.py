@@ -15,6 +15,7 @@ def test_probabilities_of_each_class():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.system
 def test_learns_what_is_easy():
     """Bright against dark."""
     keras.utils.set_random_seed(0)

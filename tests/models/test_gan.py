@@ -122,6 +122,7 @@ def test_it_trains_with_stock_fit_saves_and_loads(make, tmp_path):
     assert config == {key: value for key, value in loaded.get_config().items() if not isinstance(value, dict)}
 
 
+@pytest.mark.system
 def test_a_generator_learns_what_a_discriminator_sees():
     """A discriminator that likes white: the generator's pictures get whiter, the discriminator stays as it is."""
     model = small_gan()

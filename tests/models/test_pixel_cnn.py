@@ -65,6 +65,7 @@ def test_a_class_changes_the_odds_and_saving_keeps_them(tmp_path):
     np.testing.assert_array_equal(loaded.predict([values, np.eye(2)[[0, 0]]], verbose=0), as_first)
 
 
+@pytest.mark.system
 def test_it_learns_an_alternation():
     values = np.indices((64, 6, 6)).sum(axis=0) % 2  # half of the boards begin with 0
     model = build_pixel_cnn((6, 6), 2, filters=8, n_blocks=1, first_size=3)

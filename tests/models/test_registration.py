@@ -107,6 +107,7 @@ def test_the_loss_is_the_squared_error_and_the_weighted_roughness():
     assert evaluated["loss"] == pytest.approx(history["loss"][0], rel=1e-3)
 
 
+@pytest.mark.system
 def test_it_learns_to_move_one_onto_the_other():
     model = _compiled(_network(), rate=0.02, eagerly=False)
     pairs = FreshBatches(FIXED, lambda fixed, moving, rng: ((moving, fixed), fixed), labels=MOVING, batch_size=12)
@@ -167,6 +168,7 @@ def test_the_template_of_its_class_is_what_moves():
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.system
 def test_templates_and_network_learn_and_templates_stay_images():
     network = _network()
     atlas = build_atlas(TEMPLATES, network)

@@ -129,6 +129,7 @@ def test_fit_hides_words_and_evaluate_does_not():
     assert losses[1.0][1] == pytest.approx(losses[0.0][1], rel=0.3)  # other draws of the codes
 
 
+@pytest.mark.system
 def test_it_learns_the_grammar_and_no_score_lies_below_the_exact_one(trained):
     vae, history = trained
     texts = GRAMMAR.sample(1500, np.random.default_rng(2))
@@ -150,6 +151,7 @@ def test_a_decoder_that_looks_ahead_is_found_out_by_the_exact_score():
     assert gap.mean() < -10 * gap.std() / np.sqrt(len(gap))
 
 
+@pytest.mark.system
 def test_written_sentences(trained):
     vae, _ = trained
     codes = np.random.default_rng(4).normal(size=(300, 2))

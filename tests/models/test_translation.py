@@ -76,6 +76,7 @@ def test_trains_saves_and_loads(tmp_path):
     assert loaded.l1_weight == 100
 
 
+@pytest.mark.system
 def test_a_discriminator_without_l1_learns_to_tell_apart_what_differs():
     model = small(l1_weight=0.0)
     model.generator.trainable = False

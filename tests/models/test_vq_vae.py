@@ -18,6 +18,7 @@ def test_its_code_is_a_grid_of_entries():
     np.testing.assert_allclose(model.predict(images, verbose=0), by_hand, atol=1e-6)
 
 
+@pytest.mark.system
 def test_it_learns_digits_and_survives_saving(tmp_path):
     keras.utils.set_random_seed(0)
     images = load("mnist", n_train=640).x_train
