@@ -30,6 +30,16 @@ def untouched_environment(monkeypatch, tmp_path):
     monkeypatch.setattr(lesson, "_fallen_back", False)
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers(request, monkeypatch):
+    """Each test draws the same numbers, whichever tests ran before it in its process."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    if hasattr(request.module, "RNG"):
+        monkeypatch.setattr(request.module, "RNG", np.random.default_rng(1))
+
+
 @pytest.fixture
 def digits():
     """A few smooth random images: `(32, 28, 28, 1)` float32 in [0, 1]."""

@@ -18,7 +18,6 @@ def test_probabilities_of_each_class():
 @pytest.mark.system
 def test_learns_what_is_easy():
     """Bright against dark."""
-    keras.utils.set_random_seed(0)
     model = build_classifier(2, image_shape=(12, 12, 1))
     labels = np.arange(64) % 2
     images = np.float32(labels[:, None, None, None] * 0.8 + np.random.default_rng(0).random((64, 12, 12, 1)) * 0.2)

@@ -38,7 +38,6 @@ def test_a_difference_that_the_code_does_not_hold_passes_by_the_skips_alone():
 
 
 def test_trains_saves_and_loads(tmp_path):
-    keras.utils.set_random_seed(0)
     model = build_unet((8, 12, 3), 3, filters=(8, 8))
     model.compile(keras.optimizers.Adam(0.01), "mse")
     losses = model.fit(IMAGES, IMAGES, epochs=20, verbose=0).history["loss"]

@@ -192,7 +192,6 @@ def test_iwae_gradient_weighs_each_draw_by_its_importance():
 
 
 def test_iwae_trains_saves_and_loads(tmp_path):
-    keras.utils.set_random_seed(0)
     model = _small_iwae(5)
     model.compile(keras.optimizers.Adam(0.01), bernoulli_nll)
     history = model.fit(IMAGES, IMAGES, batch_size=16, epochs=2, validation_data=(IMAGES, IMAGES), verbose=0).history
@@ -404,7 +403,6 @@ def test_export_of_a_trained_model(which, tmp_path):
 @pytest.mark.system
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_trains_and_is_scored_in_mixed_precision(precision):
-    keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(precision)
     try:
         for model, inputs in _models():

@@ -20,7 +20,6 @@ def test_its_code_is_a_grid_of_entries():
 
 @pytest.mark.system
 def test_it_learns_digits_and_survives_saving(tmp_path):
-    keras.utils.set_random_seed(0)
     images = load("mnist", n_train=640).x_train
     model = build_vq_vae(32, filters=(8, 16), revive_below=0.5, seed=0)
     model.compile(keras.optimizers.Adam(5e-3), loss="binary_crossentropy")
