@@ -248,7 +248,10 @@ images = np.load("images.npy")
 found, vae = trained(distribution.list_devices(), images)
 numbers = tf.data.Dataset.range(len(images)).batch(64)
 own = [i for some in distribution.distribution().distribute_dataset(numbers) for i in some.numpy()]
-five = vae.evaluate(tf.data.Dataset.from_tensors((images[:5], images[:5])), verbose=0, return_dict=True)["loss"]
+try:
+    five = vae.evaluate(tf.data.Dataset.from_tensors((images[:5], images[:5])), verbose=0, return_dict=True)["loss"]
+except ValueError:  # as Keras has it from 3.14 on
+    five = np.nan
 np.savez(f"process_{process}", **found, own=own, five=five)
 
 # %% [markdown]
@@ -343,7 +346,7 @@ for process, loss in enumerate(of_five):
     print(f"process {process}: loss {loss:.2f}; times four {4 * loss:.1f}, times six {6 * loss:.1f}")
 
 # %% [markdown]
-# **What to notice.** No error, and two *different* losses of the same five images. One process got three of them and took the batch for six, the other got two and took it for four. Each divides the sum over all five, which they agree on, by its own number, and five it is in neither. (Keras 3.13 with JAX.)
+# **What to notice.** No error, and two *different* losses of the same five images. One process got three of them and took the batch for six, the other got two and took it for four. Each divides the sum over all five, which they agree on, by its own number, and five it is in neither. (Keras 3.13 with JAX. From 3.14 on Keras refuses such a batch in two processes as well; then you see `nan` above.)
 #
 # In a training it is the gradient. Each process divides its own images' gradients before they are added up: by 6 in the one, by 4 in the other. The copies stay alike, so nothing drifts apart; but they take the plain mean of unequal shards, section 1's wrong gradient, in the last step of each epoch. Besides, they now run two different programs, which JAX does not allow for: on other hardware they may wait for each other for ever.
 #
@@ -968,7 +971,9 @@ expect("images that both processes saw, or neither", len(own[0] & own[1]) + 3200
 expect("shards of 64 + 64: mean gradient off the whole batch's", differences["64 + 64, plain mean"], at_most=1e-5)
 expect("120 + 8, weighted by size", differences["120 + 8, weighted by size"], at_most=1e-5)
 expect("120 + 8, plain mean", differences["120 + 8, plain mean"], at_least=0.1)
-expect("five images in two processes: larger loss over smaller", max(of_five) / min(of_five), at_least=1.4, at_most=1.6)
+if keras.__version__.startswith("3.13."):  # later ones refuse such a batch
+    ratio = max(of_five) / min(of_five)
+    expect("five images in two processes: larger loss over smaller", ratio, at_least=1.4, at_most=1.6)
 expect("filled up, weighted: off the exact mean", abs(weighted - exact), at_most=1e-3, unit="nats")
 
 # %%
@@ -1008,7 +1013,7 @@ if profile() == "full":  # a quick run may share the machine, and then its times
 #
 # ## Pitfalls
 #
-# - **A last batch that does not divide.** In two processes: no error, another loss in each, wrong gradients.
+# - **A last batch that does not divide.** In two processes Keras 3.13 gives no error, another loss in each, and wrong gradients.
 # - **The same noise on all replicas.** The loss looks as always. Compare what two replicas draw.
 # - **A process that ended,** and others that wait for it. Start them with a limit of time, and end all if one fails.
 # - **`validation_data` and `evaluate` with the rest dropped:** a score of most images. Fill up and weight.
