@@ -651,7 +651,7 @@ for policy in POLICIES:
 # %% [markdown]
 # **What to notice.** The loss is the same in all three: they differ by less than three seeds of one do. With `mixed_float16` three of the 800 steps were left out. Our loss is a sum over 784 pixels, some hundreds of nats, and $2^{15}$ times that made gradients beyond 65,504, so the scale had to come down first. The optimizer's own count of its steps shows it, nothing else.
 #
-# And speed? Here float32 is the fastest, by half and more. In another run of the same cells, on the same machine, it was the slowest, by a fifth: others share this processor, and a training of a few seconds sees now more of it, now less. A GPU has units for matrices of 16-bit numbers, and there the gain is large; for this processor we cannot tell you. Measure times more than once, and on the machine that you have.
+# And speed? Here float32 is the fastest, `bfloat16` a tenth slower, `float16` two fifths. In two other runs of the same cells, on the same machine, `bfloat16` was a quarter faster and a third slower than float32: others share this processor, and a training of a few seconds sees now more of it, now less. A GPU has units for matrices of 16-bit numbers, and there the gain is large; for this processor we cannot tell you. Measure times more than once, and on the machine that you have.
 #
 # ## 8. What is there to gain?
 #
@@ -759,7 +759,7 @@ plotting.curves(
 )
 
 # %% [markdown]
-# **What to notice.** A batch of 2,048 goes 1.5 times as fast on two devices (1.4 to 1.7 in six runs of this lesson), one of 512 about as fast as on one. With 32 images two devices are *six times slower*: they save less than half a millisecond of computing, and the all-reduce of the gradients alone takes three. The curve says why. A short all-reduce takes a fifth of a millisecond, however short. From a few hundred KiB on the time grows, and beyond a megabyte in proportion to the bytes.
+# **What to notice.** A batch of 2,048 goes 1.6 times as fast on two devices (1.4 to 1.7 in seven runs of this lesson), one of 512 about as fast as on one. With 32 images two devices are *fifteen times slower* (six times in other runs): they save less than half a millisecond of computing, and the all-reduce of the gradients alone takes five. The curve says why. A short all-reduce takes a fifth of a millisecond, however short. Up to some hundred KiB the size hardly matters, beyond a megabyte the time grows with it.
 #
 # A caution. Two processes on one machine talk over a connection within it, and share its cores with everything else. The numbers are this machine's, and change from run to run. What stays is how to get them, and what follows from them.
 #
@@ -832,9 +832,9 @@ for i in (1, 3, 6, 9):
     print(f"{N[i]:3} devices: {row}; if the batch grows with the devices, each works {100 * growing:.0f}% of the time")
 
 # %% [markdown]
-# **What to notice.** Amdahl's curve knows only what was lost with two devices, and takes it for a fixed share: it ends at 2.9. The other curves know where the loss comes from, and all have a *peak*. The ring's is at four devices, and 64 of them are three times slower than one: 126 short messages in turn, for each of ten arrays. Halving needs twelve in their place. What gives the most is to pack the ten arrays into one. It costs a copy, and Amdahl's formula would not have told you.
+# **What to notice.** Amdahl's curve knows only what was lost with two devices, and takes it for a fixed share: it ends at 4. The other curves know where the loss comes from, and all have a *peak*. The ring's is at four devices, and 64 of them are three times slower than one: 126 short messages in turn, for each of ten arrays. Halving needs twelve in their place. What gives the most is to pack the ten arrays into one. It costs a copy, and Amdahl's formula would not have told you.
 #
-# How good are the predictions? On two devices they can be tested: they are a sixth too low for the two larger batches, right for 128 images, and by more than a quarter for 32, since what JAX does around a step was left out.
+# How good are the predictions? On two devices they can be tested: they are 6% and 12% too low for the two larger batches, and by two fifths and two thirds for the small ones. What JAX does around a step was left out. And ten all-reduces in a row take longer than ten times one by itself: 5.6 ms, where the formula has 2.9.
 #
 # And if the batch *grows* with the devices, 2,048 images on each, then with packing nine tenths of the time are work, with 512 devices as well. That is the way out that is usually taken. But what is a batch of a million images worth?
 #
@@ -954,7 +954,7 @@ shown |= {f"{size}, fast link": values for size, values in fast_link.items()}
 plotting.curves(shown, "devices", "seconds to the target, predicted", x=COUNTS, log_x=True, log_y=True)
 
 # %% [markdown]
-# **What to notice.** With this machine's messages little is gained: 0.66 s to the target with one device, 0.51 with eight, 0.50 with 32. In two other runs it was 0.70, 0.66 and 0.63, and 0.61 three times. Such differences are hardly larger than the predictions' error. Add it up. One device makes 488 steps with 32 images, of 1.4 ms each: a gradient and Adam's update. Eight devices make 152 steps with 256 images, as many images for each, and a step takes 3.3 ms, since 2.0 ms are messages. Three times fewer steps, two and a half times as long. This is close to a null result, and worth having before one orders eight devices.
+# **What to notice.** With this machine's messages little is gained: 0.54 s to the target with one device, 0.49 with eight and with 32. That is a tenth; in three other runs it was a tenth, a quarter and nothing, and the predictions' error is as large. Add it up. One device makes 488 steps with 32 images, of 1.1 ms each: a gradient and Adam's update. Eight devices make 152 steps with 256 images, as many images for each, and a step takes 3.2 ms, since 2.1 ms are messages. Three times fewer steps, three times as long. This is close to a null result, and worth having before one orders eight devices.
 #
 # The curves of the fast link ask what a better connection would change. They are computed from two numbers that we assumed, roughly those between the GPUs of one server, and from this processor's time per image. Then eight devices are three times as fast as one, and 32 more than four times: what is lost now is lost in the steps that a larger batch does not save. What else would change it? More work for each byte that travels: a convolution uses each weight at hundreds of places of an image, a dense layer once, and both send it once. And a later stage of a training, where the gradient's noise matters more and larger batches save more steps. Put *your* numbers into `step_seconds`.
 #
