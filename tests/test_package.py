@@ -1,7 +1,7 @@
 """The package as a whole: imports, order of modules, docstrings."""
 
 import ast
-import importlib.util
+import importlib
 import os
 import re
 import subprocess
